@@ -1,0 +1,215 @@
+"""The bridge: the one place where sync meets async.
+
+Law: a sequence is one `async def`. Event loops await it; threads `drive` it over `Blocking`, whose
+awaits never suspend. A store that only blocks reaches event loops through `Offload`, in threads.
+Whatever needs threads and coroutines at once stands here.
+"""
+
+import asyncio
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import ParamSpec, Protocol, Self, TypeVar, cast
+
+from holdfast.locks import Flight
+from holdfast.store.protocol import AsyncStore, Store
+
+__all__ = [
+    "Blocking",
+    "BlockingStore",
+    "LoopWaits",
+    "Offload",
+    "ThreadWaits",
+    "Waits",
+    "aio_face",
+    "drive",
+    "in_thread",
+]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def drive(steps: Coroutine[object, None, T]) -> T:
+    """Run `steps` to its end on the calling thread; it must never suspend.
+
+    Raises:
+        RuntimeError: It suspended, so it was not built on a blocking store.
+    """
+    try:
+        steps.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    steps.close()
+    raise RuntimeError("a blocking store suspended")
+
+
+class Blocking:
+    """A blocking store as engines see it: its awaits never suspend, so it can be driven."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def get(self, key: str) -> bytes | None:
+        return self.store.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return self.store.get_many(keys)
+
+    async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        self.store.put(key, value, ttl)
+
+    async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+        self.store.put_many(items, ttl)
+
+    async def delete(self, key: str) -> bool:
+        return self.store.delete(key)
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        return self.store.delete_many(keys)
+
+    async def swap(
+        self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
+    ) -> bool:
+        return self.store.swap(key, old, new, ttl)
+
+    async def ping(self) -> None:
+        self.store.ping()
+
+    async def close(self) -> None:
+        self.store.close()
+
+
+class Offload:
+    """A blocking store for event loops: each operation runs in a thread of the loop's pool.
+
+    A cancelled task does not wait for its thread; whether the operation was done is then unknown.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def get(self, key: str) -> bytes | None:
+        return await in_thread(self.store.get, key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return await in_thread(self.store.get_many, keys)
+
+    async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        await in_thread(self.store.put, key, value, ttl)
+
+    async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+        await in_thread(self.store.put_many, items, ttl)
+
+    async def delete(self, key: str) -> bool:
+        return await in_thread(self.store.delete, key)
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        return await in_thread(self.store.delete_many, keys)
+
+    async def swap(
+        self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
+    ) -> bool:
+        return await in_thread(self.store.swap, key, old, new, ttl)
+
+    async def ping(self) -> None:
+        await in_thread(self.store.ping)
+
+    async def close(self) -> None:
+        await in_thread(self.store.close)
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `work` in a thread of the running loop's pool and return what it returns."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(None, functools.partial(work, *args, **kwargs))
+
+
+class BlockingStore:
+    """What every blocking-only store shares: its name, its async face and its `with` block.
+
+    A subclass has the nine methods of `Store`.
+
+    Attributes:
+        name: What the store is called in errors and logs, without password.
+    """
+
+    never_waits = False  # True: neither disk nor network; the async face needs no thread
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @functools.cached_property
+    def aio(self) -> AsyncStore:
+        """The async face of the same store."""
+        store = cast("Store", self)
+        return Blocking(store) if self.never_waits else Offload(store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        cast("Store", self).close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+def aio_face(store: Store) -> AsyncStore:
+    """Return the async face of `store`: its own, or threads where it has none."""
+    face = getattr(store, "aio", None)
+    return face if isinstance(face, AsyncStore) else Offload(store)
+
+
+class Waits(Protocol):
+    """How an engine waits: for time to pass, or for another caller of this process."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+
+    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
+        """Wait until `flight` has landed; return False if `timeout` seconds went by before."""
+
+
+class ThreadWaits:
+    """`Waits` for threads: its awaits block and never suspend."""
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
+        landed = threading.Event()
+        flight.when_landed(landed.set)
+        return landed.wait(timeout)
+
+
+class LoopWaits:
+    """`Waits` for event loops."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
+        loop = asyncio.get_running_loop()
+        landed = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(landed.set)
+
+        flight.when_landed(tell)
+        try:
+            async with asyncio.timeout(timeout):
+                await landed.wait()
+        except TimeoutError:
+            return flight.landed
+        return True

@@ -1,0 +1,75 @@
+"""Keyed locks of this process: who is making what, for threads and tasks alike.
+
+Law: no waiting here. A caller either becomes the one who flies, or is handed the flight of another
+and waits for its landing in his own way (`bridge.Waits`). A flight carries no value, only a
+failure: whoever waited reads again.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+
+__all__ = ["Flight", "Flights"]
+
+
+class Flight:
+    """One running creation.
+
+    Attributes:
+        landed: Whether it is over.
+        error: What it failed with, to be raised in each who waited; None if it did not fail.
+    """
+
+    __slots__ = ("_callbacks", "_guard", "error", "landed")
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+        self.landed = False
+        self.error: BaseException | None = None
+
+    def when_landed(self, tell: Callable[[], object]) -> None:
+        """Call `tell` once it has landed: at once if it has, else on the thread that lands it."""
+        with self._guard:
+            if not self.landed:
+                self._callbacks.append(tell)
+                return
+        tell()
+
+    def land(self, error: BaseException | None = None) -> None:
+        """End the flight and wake everybody who waits for it."""
+        with self._guard:
+            self.error, self.landed = error, True
+            callbacks, self._callbacks = self._callbacks, []
+        for tell in callbacks:
+            tell()
+
+
+class Flights:
+    """At most one flight per key in this process; a forked child starts with none."""
+
+    def __init__(self) -> None:
+        self._forget()
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+
+    def _forget(self) -> None:
+        self._guard = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+
+    def board(self, key: str) -> tuple[Flight, bool]:
+        """Return the flight of `key` and whether the caller flies it: then he must `land` it."""
+        with self._guard:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._flights[key] = Flight()
+            return flight, True
+
+    def land(self, key: str, flight: Flight, error: BaseException | None = None) -> None:
+        """End `flight`; the next who boards `key` flies anew."""
+        with self._guard:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+        flight.land(error)

@@ -1,0 +1,56 @@
+"""Abilities: what some stores can do beside the contract.
+
+Law: an ability is asked for once, by `isinstance` on the store when the user's object is made,
+never per call; what a feature needs and a store lacks is a `ConfigError` at start.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar, runtime_checkable
+
+__all__ = ["CanApply", "CanIncrement", "CanScan", "CanSweep", "Change"]
+
+T = TypeVar("T")
+Change = Callable[[bytes | None], tuple[bytes | None, float | None, T]]
+"""Given the present value, returns what to write (the very same object: nothing; None: remove), its
+ttl in seconds, and what the caller wants to know."""
+
+
+@runtime_checkable
+class CanIncrement(Protocol):
+    """Counts without a loop."""
+
+    def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
+        """Add `by` to the decimal ASCII integer under `key` and return the sum, in one atomic step.
+
+        A missing key counts as 0 and is made with `ttl`; on a key that is there the ttl stays.
+
+        Raises:
+            StoreUnavailable: What is there is no integer.
+        """
+
+
+@runtime_checkable
+class CanScan(Protocol):
+    """Lists its keys."""
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """Yield the live keys that begin with `prefix`, in no order; concurrent writes may show."""
+
+
+@runtime_checkable
+class CanSweep(Protocol):
+    """Removes expired rows by itself, because no server does it."""
+
+    def sweep(self) -> int:
+        """Remove what is expired, in batches; return how many were removed."""
+
+
+@runtime_checkable
+class CanApply(Protocol):
+    """Runs a pure function between reading and writing, without a second round trip."""
+
+    def apply(self, key: str, change: Change[T]) -> T:
+        """Read `key`, write what `change` returns, both in one atomic step; return its answer.
+
+        `change` must be pure and quick: a lock is held while it runs. It may run more than once.
+        """

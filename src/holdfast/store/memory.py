@@ -1,0 +1,178 @@
+"""The memory store: a dict of this process.
+
+Law: nothing here waits. Writers hold one lock; readers take none, because one dict lookup is atomic
+and a row is never changed in place. Expired rows are swept as a by-product of writing, so that the
+cost of a write stays constant on average.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from holdfast.bridge import BlockingStore
+from holdfast.clock import Clock, monotonic
+from holdfast.errors import StoreUnavailable
+from holdfast.keys import check
+from holdfast.store.abilities import Change
+
+__all__ = ["MemoryStore", "named"]
+
+T = TypeVar("T")
+_NEVER = float("inf")
+_SWEEP_AT_LEAST = 1000  # writes between two sweeps: small stores are not swept all the time
+
+
+class MemoryStore(BlockingStore):
+    """Keeps bytes in this process; gone when it ends, not shared with other processes.
+
+    Args:
+        name: What it is called in errors and logs.
+        clock: Seconds; only differences count.
+    """
+
+    never_waits = True
+
+    def __init__(self, name: str = "memory", *, clock: Clock = monotonic) -> None:
+        super().__init__(name)
+        self._clock = clock
+        self._rows: dict[str, tuple[bytes, float]] = {}
+        self._closed = False
+        self._writes_left = _SWEEP_AT_LEAST
+        self._renew_lock()
+        renew = weakref.WeakMethod(self._renew_lock)
+        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()  # a fork may have copied one that a lost thread holds
+
+    def get(self, key: str) -> bytes | None:
+        row = self._rows.get(key)
+        if row is None:
+            self._check(key)
+            return None
+        return row[0] if row[1] > self._clock() else None
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        found = ((key, self.get(key)) for key in keys)
+        return {key: value for key, value in found if value is not None}
+
+    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        self._check(key)
+        with self._lock:
+            self._write(key, value, ttl)
+
+    def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+        for key, value in items.items():
+            self.put(key, value, ttl)
+
+    def delete(self, key: str) -> bool:
+        self._check(key)
+        with self._lock:
+            row = self._rows.pop(key, None)
+        return row is not None and row[1] > self._clock()
+
+    def delete_many(self, keys: Sequence[str]) -> int:
+        return sum(self.delete(key) for key in keys)
+
+    def swap(
+        self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
+    ) -> bool:
+        self._check(key)
+        with self._lock:
+            row = self._rows.get(key)
+            now_there = None if row is None or row[1] <= self._clock() else row[0]
+            if now_there != old:
+                return False
+            self._write(key, new, ttl)
+            return True
+
+    def apply(self, key: str, change: Change[T]) -> T:
+        """See `CanApply`."""
+        self._check(key)
+        with self._lock:
+            row = self._rows.get(key)
+            present = None if row is None or row[1] <= self._clock() else row[0]
+            new, ttl, answer = change(present)
+            if new is not present:
+                self._write(key, new, ttl)
+            return answer
+
+    def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
+        """See `CanIncrement`."""
+        self._check(key)
+        with self._lock:
+            now = self._clock()
+            row = self._rows.get(key)
+            if row is None or row[1] <= now:
+                self._write(key, b"%d" % by, ttl)
+                return by
+            try:
+                total = int(row[0]) + by
+            except ValueError as error:
+                raise StoreUnavailable(self.name, f"{key!r} holds no integer") from error
+            self._rows[key] = (b"%d" % total, row[1])
+            return total
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """See `CanScan`."""
+        self._check_open()
+        now = self._clock()
+        for key, (_, until) in list(self._rows.items()):
+            if until > now and key.startswith(prefix):
+                yield key
+
+    def sweep(self) -> int:
+        """See `CanSweep`."""
+        self._check_open()
+        with self._lock:
+            return self._sweep()
+
+    def ping(self) -> None:
+        self._check_open()
+
+    def close(self) -> None:
+        self._closed = True
+        self._rows = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _check(self, key: str) -> None:
+        check(key)
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(self.name, "it is closed")
+
+    def _write(self, key: str, value: bytes | None, ttl: float | None) -> None:
+        if value is None or (ttl is not None and ttl <= 0):
+            self._rows.pop(key, None)
+            return
+        self._rows[key] = (bytes(value), _NEVER if ttl is None else self._clock() + ttl)
+        self._writes_left -= 1
+        if self._writes_left <= 0:
+            self._sweep()
+
+    def _sweep(self) -> int:
+        now = self._clock()
+        gone = [key for key, row in list(self._rows.items()) if row[1] <= now]
+        for key in gone:
+            self._rows.pop(key, None)
+        self._writes_left = max(_SWEEP_AT_LEAST, len(self._rows))
+        return len(gone)
+
+
+_named: dict[str, MemoryStore] = {}
+_named_guard = threading.Lock()
+
+
+def named(name: str) -> MemoryStore:
+    """Return the store that is shared under `name` in this process; a closed one is made anew."""
+    with _named_guard:
+        store = _named.get(name)
+        if store is None or store._closed:  # noqa: SLF001 - the same file
+            store = _named[name] = MemoryStore(f"memory://{name}")
+        return store

@@ -1,0 +1,1 @@
+"""What programs that use Holdfast test with: the store conformance suite, clocks, every order."""

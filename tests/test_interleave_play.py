@@ -1,0 +1,57 @@
+"""The player of orders: it finds the lost update, and it plays each order once."""
+
+import pytest
+
+from holdfast.store.protocol import AsyncStore
+from holdfast.testing.interleave import End, Scene, Stage, play_every_order
+
+
+async def add_badly(store: AsyncStore) -> None:
+    count = int(await store.get("n") or b"0")
+    await store.put("n", b"%d" % (count + 1))
+
+
+async def add_well(store: AsyncStore) -> None:
+    while True:
+        old = await store.get("n")
+        if await store.swap("n", old, b"%d" % (int(old or b"0") + 1)):
+            return
+
+
+def test_every_order_finds_a_lost_update() -> None:
+    def scene(stage: Stage) -> Scene:
+        def check(_ends: list[End]) -> None:
+            assert stage.rows.get("n") == b"2"
+
+        return Scene([add_badly(stage.store), add_badly(stage.store)], check)
+
+    with pytest.raises(AssertionError, match="in this order"):
+        play_every_order(scene)
+
+
+def test_each_order_is_played_once() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def scene(stage: Stage) -> Scene:
+        def check(_ends: list[End]) -> None:
+            seen.append(tuple(number for number, _ in stage.log))
+
+        return Scene([add_badly(stage.store), add_badly(stage.store)], check)
+
+    assert play_every_order(scene) == 6  # 4 over 2
+    assert len(set(seen)) == 6
+
+
+def test_a_crash_is_played_before_each_operation() -> None:
+    crashes: list[int] = []
+
+    def scene(stage: Stage) -> Scene:
+        def check(ends: list[End]) -> None:
+            done = sum(not end.crashed for end in ends)
+            assert int(stage.rows.get("n") or b"0") >= done
+            crashes.append(2 - done)
+
+        return Scene([add_well(stage.store), add_well(stage.store)], check)
+
+    play_every_order(scene, crash=[0, 1])
+    assert set(crashes) == {0, 1}
