@@ -34,7 +34,8 @@ class Decision(NamedTuple):
         remaining: Hits of cost 1 that would still be allowed now.
         retry_after: Seconds until the same hit would be allowed; 0.0 when it was.
         reset_after: Seconds until all of `limit` is there again.
-        rates: How each rate stands, by period, shortest first.
+        period: Seconds in which `limit` hits are given back.
+        several: How each rate stands, if there is more than one; `rates` says it for one as well.
         degraded: The store could not be asked, and `on_error` decided; the figures are no measure.
     """
 
@@ -43,8 +44,15 @@ class Decision(NamedTuple):
     remaining: int
     retry_after: float
     reset_after: float
-    rates: tuple[RateState, ...]
+    period: float
+    several: tuple[RateState, ...] = ()
     degraded: bool = False
+
+    @property
+    def rates(self) -> tuple[RateState, ...]:
+        """How each rate stands, shortest period first."""
+        one = RateState(self.limit, self.period, self.remaining, self.reset_after)
+        return self.several or (one,)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Decision is neither true nor false: ask decision.allowed")

@@ -1,0 +1,90 @@
+"""From a key and its rates to the place in the store and the change made there.
+
+Law: a place holds the algorithm, the normal form of the rates and the key, so two limits never
+share one. A change is a pure function of what the store holds but for one thing: it reads the clock
+each time it is called, because a swap loop may call it late.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from holdfast.clock import Clock
+from holdfast.keys import join
+from holdfast.limit.bucket import Bucket, bucket_of
+from holdfast.limit.decision import Decision
+from holdfast.limit.rate import parse_rates, rates_text
+from holdfast.store.abilities import Change
+
+__all__ = ["Target", "Targets"]
+
+_KNOWN = 8192  # pairs of key and rates that are remembered
+
+
+class Target(NamedTuple):
+    """What a key and its rates come to.
+
+    Attributes:
+        where: The store key.
+        hit_once: The change of a hit of cost 1, which is nearly every one.
+        bucket: What decides.
+        rates: The normal form.
+    """
+
+    where: str
+    hit_once: Change[Decision]
+    bucket: Bucket
+    rates: str
+
+
+class Targets:
+    """Finds targets, and makes changes for them.
+
+    Args:
+        algorithm: Its name, for the store key.
+        prefix: What stands before all keys.
+        clock: UTC seconds.
+
+    Attributes:
+        find: Returns the `Target` of a key and its rates; remembered, so a text is parsed once.
+    """
+
+    def __init__(self, algorithm: str, prefix: str, clock: Clock) -> None:
+        self._algorithm = algorithm
+        self._prefix = prefix
+        self._clock = clock
+        self.find: Callable[[str, str], Target] = functools.lru_cache(_KNOWN)(self._find)
+
+    def _find(self, key: str, rates: str) -> Target:
+        if not isinstance(key, str):
+            raise TypeError(f"key={key!r}: a key is text")
+        parsed = parse_rates(rates)
+        normal = rates_text(parsed)
+        bucket = bucket_of(parsed)
+        # Neither algorithm nor rates have a colon in them, so no key can imitate another limit.
+        where = join(self._prefix, "l", f"{self._algorithm}:{normal}:{key}")
+        return Target(where, self.hit(bucket, 1), bucket, normal)
+
+    def hit(self, bucket: Bucket, cost: int) -> Change[Decision]:
+        """Return the change that charges `cost`."""
+        _check(cost, bucket)
+        return bucket.charging(self._clock, cost)
+
+    def refund(self, bucket: Bucket, cost: int) -> Change[Decision]:
+        """Return the change that gives `cost` back."""
+        _check(cost, bucket)
+        refund, clock = bucket.refund, self._clock
+        return lambda record: refund(record, int(clock() * 1e6), cost)
+
+    def look(self, bucket: Bucket, cost: int) -> Callable[[bytes | None], Decision]:
+        """Return what tells whether `cost` would be allowed."""
+        _check(cost, bucket)
+        look, clock = bucket.look, self._clock
+        return lambda record: look(record, int(clock() * 1e6), cost)
+
+
+def _check(cost: object, bucket: Bucket) -> None:
+    if not isinstance(cost, int) or not 0 <= cost <= bucket.most:
+        raise ValueError(
+            f"cost={cost!r}: a whole number from 0 to {bucket.most}, the lowest of the limits"
+        )
