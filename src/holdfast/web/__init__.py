@@ -1,0 +1,1 @@
+"""HTTP: cookies, headers, and the middlewares for WSGI and ASGI."""

@@ -1,0 +1,283 @@
+"""ASGI: sessions and rate limits around any ASGI application.
+
+Law: a session is loaded before the application runs, if a token came, and committed when
+`http.response.start` is about to leave, so that its cookie can still be sent. A commit that has
+begun is finished though its task be cancelled. A websocket never sets a cookie: what it writes is
+stored when it ends, and only under a token its client holds already. `receive` and every message
+but the start pass untouched.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from holdfast.errors import StoreError
+from holdfast.limit import Limiter
+from holdfast.limit.decision import Decision
+from holdfast.limit.rate import parse_rates
+from holdfast.session import Outcome, Sessions
+from holdfast.web.exchange import Exchange, transport_of
+from holdfast.web.headers import Headers, denial, limited, unavailable
+from holdfast.web.keys import Key, bucket, by_peer
+from holdfast.web.request import AsgiRequest, Scope, SessionNotOpen, inner, joined
+
+__all__ = ["LimitMiddleware", "SessionMiddleware"]
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[object]]
+Answer = tuple[str, Headers, bytes]
+
+_SESSION = "session"
+_EXCHANGE = "holdfast.exchange"
+_POLICY_VIOLATION = 1008
+_TRY_AGAIN_LATER = 1013
+_finishing: set[asyncio.Task[Outcome]] = set()  # a loop itself holds its tasks by weak references
+
+
+class SessionMiddleware:
+    """Puts a `holdfast.Session` into `scope["session"]` and commits it.
+
+    If the application raises before the response has started, its changes are dropped, but a
+    rotation, login or logout it asked for is done (its cookie cannot be sent then: the visitor is
+    anonymous at his next request); the same with a 5xx answer, which carries the cookie. When the
+    store cannot be asked the answer is 503.
+
+    Args:
+        app: The ASGI application.
+        sessions: Where its sessions are kept; their `transport` says how the token travels.
+        lazy: Load nothing by itself; the application awaits `scope["session"].load()`.
+    """
+
+    def __init__(self, app: App, sessions: Sessions, *, lazy: bool = False) -> None:
+        self.app = app
+        self.sessions = sessions
+        self.transport = transport_of(sessions)
+        self.lazy = lazy
+
+    async def open(self, scope: Scope) -> Scope:
+        """Return a scope with the session in it, for a middleware that needs it further out.
+
+        Raises:
+            StoreError: It could not be loaded.
+        """
+        exchange = self._carried(scope)
+        await self._load(exchange)
+        return {**scope, _SESSION: exchange.session, _EXCHANGE: exchange}
+
+    def _carried(self, scope: Scope) -> Exchange:
+        raw = joined(scope, self.transport.header, "; ")
+        return Exchange(self.sessions, self.transport, raw)
+
+    async def _load(self, exchange: Exchange) -> None:
+        token = exchange.carried[0]
+        if token is None or self.lazy:
+            exchange.session = self.sessions.aio.begin(token)
+        else:
+            exchange.session = await self.sessions.aio.load(token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        exchange = scope.get(_EXCHANGE)
+        if exchange is None or exchange.sessions is not self.sessions:
+            exchange = self._carried(scope)
+            try:
+                await self._load(exchange)
+            except StoreError as error:
+                exchange.tell("session.store_down", error)
+                await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
+                return
+        scope = {**scope, _SESSION: exchange.session, _EXCHANGE: None}
+        if kind == "http":
+            await self._http(exchange, scope, receive, send)
+        else:
+            await self._websocket(exchange, scope, receive, send)
+
+    async def _http(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = _Reply(exchange, send)
+        try:
+            await self.app(scope, receive, reply)
+        except StoreError as error:
+            if reply.started:
+                raise
+            await _abandon(exchange)
+            await reply.store_down(error)
+        except BaseException:
+            if not reply.started:
+                await _abandon(exchange)
+            raise
+
+    async def _websocket(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        session = exchange.session
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            # a new session would be a record whose token nobody can be given
+            if session.accessed and not session.is_new:
+                await _abandon(exchange, failed=False)
+
+
+class _Reply:
+    """The `send` of one request: commits the session before the response starts."""
+
+    __slots__ = ("_exchange", "_replaced", "_send", "started")
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self._exchange = exchange
+        self._send = send
+        self._replaced = False
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and not self.started:
+            exchange = self._exchange
+            if not exchange.untouched:
+                try:
+                    message = await _answered(exchange, message)
+                except StoreError as error:
+                    await self.store_down(error)
+                    return
+            self.started = True
+        if not self._replaced:
+            await self._send(message)
+
+    async def store_down(self, error: StoreError) -> None:
+        """Send the answer that says so; what the application still sends is dropped."""
+        self._exchange.tell("session.store_down", error)
+        self.started = self._replaced = True
+        await _send_answer(self._send, unavailable(), "http.response")
+
+
+async def _answered(exchange: Exchange, message: Message) -> Message:
+    """Commit, and return the start of the response with what it must say."""
+    outcome = await _commit(exchange, failed=message["status"] >= 500)
+    headers = exchange.answer(_text(message.get("headers", ())), outcome)
+    return {**message, "headers": _octets(headers)}
+
+
+async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
+    """Commit to the end, though the task that waits for it be cancelled."""
+    steps = exchange.sessions.aio.commit(exchange.session, failed=failed)
+    if exchange.sessions.never_waits:
+        return await steps
+    task = asyncio.ensure_future(steps)
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+    return await asyncio.shield(task)
+
+
+async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
+    """Commit though no cookie will be sent: the application failed, or it was a websocket."""
+    if not exchange.session.accessed:
+        return
+    try:
+        await _commit(exchange, failed=failed)
+    except StoreError as error:  # nobody is left to be told but the observer
+        exchange.tell("session.store_down", error)
+
+
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def _octets(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, answer: Answer, close_code: int
+) -> None:
+    """Answer in the application's place; a websocket is closed before it was accepted."""
+    if scope["type"] == "http":
+        await _send_answer(send, answer, "http.response", bodyless=scope["method"] == "HEAD")
+        return
+    await receive()  # websocket.connect
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await _send_answer(send, answer, "websocket.http.response")
+    else:
+        await send({"type": "websocket.close", "code": close_code})
+
+
+async def _send_answer(send: Send, answer: Answer, kind: str, *, bodyless: bool = False) -> None:
+    status, headers, body = answer
+    start = {"type": f"{kind}.start", "status": int(status[:3]), "headers": _octets(headers)}
+    await send(start)
+    await send({"type": f"{kind}.body", "body": b"" if bodyless else body})
+
+
+class LimitMiddleware:
+    """Answers 429 to whoever hits too often, and tells everybody what remains.
+
+    It may stand outside a `SessionMiddleware` or inside it; `by_session` works in both places. A
+    websocket counts once, when it is opened; one that is refused is closed with code 1008.
+
+    Args:
+        app: The ASGI application.
+        limiter: What counts.
+        rates: `"100/minute"`, or several: `"5/minute; 100/hour"`.
+        key: Whose bucket a request falls into: one of `holdfast.web.keys`, or your own function of
+            a `holdfast.web.request.Request`; None from it: not limited. It may be called twice.
+        name: Two middlewares of different names never share a bucket.
+
+    Raises:
+        ConfigError: `rates` is no rate.
+    """
+
+    def __init__(
+        self, app: App, limiter: Limiter, rates: str, *, key: Key = by_peer, name: str = ""
+    ) -> None:
+        parse_rates(rates)
+        self.app = app
+        self.limiter = limiter
+        self.rates = rates
+        self.key = key
+        self.name = name
+        self._inside = inner(app, SessionMiddleware)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection, or let the application do it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            scope, key = await self._key(scope)
+        except StoreError:
+            await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
+            return
+        if key is None:
+            await self.app(scope, receive, send)
+            return
+        decision = await self.limiter.aio.hit(bucket(self.name, key), self.rates)
+        if decision.allowed:
+            await self.app(scope, receive, _with_figures(send, decision))
+        else:
+            await _refuse(scope, receive, send, denial(decision), _POLICY_VIOLATION)
+
+    async def _key(self, scope: Scope) -> tuple[Scope, str | None]:
+        """Return whose bucket this is, and the scope with the session if that had to be loaded."""
+        try:
+            request = AsgiRequest(scope, sessions_inside=self._inside is not None)
+            return scope, self.key(request)
+        except SessionNotOpen:
+            assert self._inside is not None  # noqa: S101 - nobody else raises it
+            scope = await self._inside.open(scope)
+            return scope, self.key(AsgiRequest(scope))
+
+
+def _with_figures(send: Send, decision: Decision) -> Send:
+    """Return a `send` that tells what remains."""
+
+    async def send_with_figures(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = limited(_text(message.get("headers", ())), decision)
+            message = {**message, "headers": _octets(headers)}
+        await send(message)
+
+    return send_with_figures

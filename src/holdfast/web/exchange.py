@@ -1,0 +1,64 @@
+"""One request's session, from the header it came in to the headers of the answer.
+
+Law: no I/O of its own, and nothing of WSGI or ASGI: both middlewares load and commit in their own
+way and ask here what the answer must say. An untouched session costs next to nothing.
+"""
+
+from collections.abc import Mapping
+
+from holdfast.session import Outcome, Session, Sessions
+from holdfast.web.headers import Headers, forbid_storing, vary_by
+from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
+
+__all__ = ["Exchange", "transport_of"]
+
+
+def transport_of(sessions: Sessions) -> Transport:
+    """Return the transport `sessions` were made with, or a cookie with the secure defaults."""
+    transport: Transport | None = sessions.transport
+    return Cookie() if transport is None else transport
+
+
+class Exchange:
+    """What one request carried, its session, and what the answer must say about it.
+
+    Attributes:
+        sessions: Where the session is loaded from.
+        transport: How its token travels.
+        carried: What the request carried.
+        session: The session; over ASGI set once it is loaded.
+    """
+
+    __slots__ = ("carried", "session", "sessions", "transport")
+
+    session: Session
+
+    def __init__(self, sessions: Sessions, transport: Transport, raw: str | None) -> None:
+        self.sessions = sessions
+        self.transport = transport
+        self.carried: Carried = transport.read(raw) if raw else NOTHING
+        if self.carried[2]:
+            sessions.observer(self.carried[2], {"names": self.carried[1]})
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the answer need not know that there are sessions."""
+        return not (self.session.accessed or self.carried[2])
+
+    def answer(self, headers: Headers, outcome: Outcome) -> Headers:
+        """Return the response headers with what `outcome` and this request make necessary."""
+        _, names, event = self.carried
+        if self.session.accessed or event:
+            headers = vary_by(headers, self.transport.header)
+        if outcome.token is not None:
+            ours = self.transport.write(outcome.token, max_age=outcome.max_age, expire=names)
+        elif outcome.expire or event:
+            ours = self.transport.forget(names)
+        else:
+            return headers
+        return forbid_storing(headers) + ours
+
+    def tell(self, event: str, error: Exception) -> None:
+        """Tell the observer of an error that does not reach the application."""
+        fields: Mapping[str, object] = {"error": type(error).__name__, "message": str(error)}
+        self.sessions.observer(event, fields)

@@ -1,0 +1,146 @@
+"""Response headers: what a session or a limit must say, merged into what the application said.
+
+Law: pure. A list of headers is never changed in place, headers of others keep their order, and an
+application that was stricter than we are is left alone. Headers are pairs of text, one character
+per octet.
+"""
+
+import json
+import math
+import re
+
+from holdfast.limit.decision import Decision, RateState
+
+__all__ = [
+    "Headers",
+    "denial",
+    "forbid_storing",
+    "limited",
+    "unavailable",
+    "vary_by",
+]
+
+Headers = list[tuple[str, str]]
+
+RETRY_AFTER = 5
+"""Seconds after which a client may try again when a store did not answer."""
+
+_QUOTED = re.compile(r'"[^"]*"')
+_PROBLEM = "application/problem+json"
+_TYPES = "https://iana.org/assignments/http-problem-types"
+
+
+def vary_by(headers: Headers, name: str) -> Headers:
+    """Return `headers` with a Vary that names the request header `name`, once."""
+    at = -1
+    for number, (key, value) in enumerate(headers):
+        if key.lower() == "vary":
+            named = {word.strip().lower() for word in value.split(",")}
+            if "*" in named or name.lower() in named:
+                return headers
+            at = number
+    if at < 0:
+        return [*headers, ("Vary", name)]
+    key, value = headers[at]
+    merged = f"{value}, {name}" if value.strip() else name
+    return [*headers[:at], (key, merged), *headers[at + 1 :]]
+
+
+def forbid_storing(headers: Headers) -> Headers:
+    """Return `headers` with `Cache-Control: no-store`, and without what would overrule it.
+
+    A `Cache-Control` that has `no-store` already stays as it is. The targeted fields of RFC 9213
+    (`CDN-Cache-Control` and its kin) and `Surrogate-Control` go: a cache would prefer them.
+    """
+    kept: Headers = []
+    said: Headers = []
+    for header in headers:
+        key = header[0].lower()
+        if key == "cache-control":
+            said.append(header)
+        elif not key.endswith("cdn-cache-control") and key != "surrogate-control":
+            kept.append(header)
+    words = ",".join(_QUOTED.sub("", value) for _, value in said).lower().split(",")
+    if "no-store" in (word.strip() for word in words):
+        return kept + said
+    return [*kept, ("Cache-Control", "no-store")]
+
+
+def unavailable() -> tuple[str, Headers, bytes]:
+    """Return status, headers and body of the answer when the store cannot be asked."""
+    body = b"The session store cannot be reached. Please try again in a moment.\n"
+    return (
+        "503 Service Unavailable",
+        [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("Retry-After", str(RETRY_AFTER)),
+        ],
+        body,
+    )
+
+
+def limited(headers: Headers, decision: Decision) -> Headers:
+    """Return `headers` with the rate limit headers of `decision`.
+
+    `RateLimit` and `RateLimit-Policy` are lists, so that two limits both show. `X-RateLimit-*` has
+    room for one: the one with less left stays. A degraded decision measured nothing and shows
+    nothing. All times are in seconds from now; on a denial `t` is never later than Retry-After.
+    """
+    if decision.degraded:
+        return headers
+    latest = math.inf if decision.allowed else math.ceil(decision.retry_after)
+    states = [
+        f'"{_policy(state)}";r={state.remaining};t={min(latest, math.ceil(state.reset_after))}'
+        for state in decision.rates
+    ]
+    policies = [
+        f'"{_policy(state)}";q={state.limit};w={math.ceil(state.period)}'
+        for state in decision.rates
+    ]
+    ours = [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
+    legacy = [
+        ("X-RateLimit-Limit", str(decision.limit)),
+        ("X-RateLimit-Remaining", str(decision.remaining)),
+        ("X-RateLimit-Reset", str(math.ceil(decision.reset_after))),
+    ]
+    others = [value for key, value in headers if key.lower() == "x-ratelimit-remaining"]
+    if others:
+        if others[0].isdecimal() and int(others[0]) <= decision.remaining:
+            return headers + ours
+        headers = [header for header in headers if not header[0].lower().startswith("x-ratelimit-")]
+    return headers + ours + legacy
+
+
+def denial(decision: Decision) -> tuple[str, Headers, bytes]:
+    """Return status, headers and body of the answer to a request that `decision` refused.
+
+    429 where a quota is used up, 503 where the store could not be asked and the limiter was told to
+    deny then; the body is a problem of RFC 9457.
+    """
+    after = max(1, math.ceil(decision.retry_after))
+    extra: dict[str, object] = {}
+    if decision.degraded:
+        status, kind = "503 Service Unavailable", "temporary-reduced-capacity"
+        title = "The rate limit cannot be checked at the moment"
+        after = max(after, RETRY_AFTER)
+    else:
+        status, kind = "429 Too Many Requests", "quota-exceeded"
+        title = "Request cannot be satisfied as assigned quota has been exceeded"
+        used_up = [_policy(state) for state in decision.rates if not state.remaining]
+        extra = {"violated-policies": used_up, "retry-after": after}
+    problem = {"type": f"{_TYPES}#{kind}", "title": title, "status": int(status[:3]), **extra}
+    body = json.dumps(problem).encode() + b"\n"
+    headers = [
+        ("Content-Type", _PROBLEM),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Retry-After", str(after)),
+    ]
+    return status, limited(headers, decision), body
+
+
+def _policy(state: RateState) -> str:
+    """Return the name of a rate in the headers, such as `100/60s`."""
+    return f"{state.limit}/{state.period:g}s"

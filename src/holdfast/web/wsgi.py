@@ -1,0 +1,280 @@
+"""WSGI: sessions and rate limits around any WSGI application.
+
+Law: the session is committed when the first byte of the body is about to leave (or the body ends
+without one), and the response starts only then, so that its cookie can still be sent. An untouched
+request passes through: its headers, its body and its `wsgi.file_wrapper` stay what they were.
+`close()` of the application's body is called exactly once. Nothing here knows what a session is
+made of.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from holdfast.errors import StoreError
+from holdfast.limit import Limiter
+from holdfast.limit.rate import parse_rates
+from holdfast.session import Sessions
+from holdfast.web.exchange import Exchange, transport_of
+from holdfast.web.headers import Headers, denial, limited, unavailable
+from holdfast.web.keys import Key, bucket, by_peer
+from holdfast.web.request import Environ, WsgiRequest, inner
+
+__all__ = ["LimitMiddleware", "SessionMiddleware"]
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+Write = Callable[[bytes], object]
+StartResponse = Callable[..., Write]
+App = Callable[[Environ, Any], Iterable[bytes]]
+
+_SESSION = "holdfast.session"
+_EXCHANGE = "holdfast.exchange"
+_WHOLE = (list, tuple)  # a body that runs no more code of the application
+
+
+class SessionMiddleware:
+    """Puts a lazy `holdfast.Session` into `environ["holdfast.session"]` and commits it.
+
+    If the application raises before the response has started, its changes are dropped, but a
+    rotation, login or logout it asked for is done (its cookie cannot be sent then: the visitor is
+    anonymous at his next request); the same with a 5xx answer, which carries the cookie. When the
+    store cannot be asked the answer is 503.
+
+    Args:
+        app: The WSGI application.
+        sessions: Where its sessions are kept; their `transport` says how the token travels.
+    """
+
+    def __init__(self, app: App, sessions: Sessions) -> None:
+        self.app = app
+        self.sessions = sessions
+        self.transport = transport_of(sessions)
+        self._header = "HTTP_" + self.transport.header.upper().replace("-", "_")
+
+    def open(self, environ: Environ) -> None:
+        """Put the session into `environ` before this middleware is called; nothing is loaded."""
+        if _EXCHANGE not in environ:
+            environ[_EXCHANGE] = self._exchange(environ)
+
+    def _exchange(self, environ: Environ) -> Exchange:
+        exchange = Exchange(self.sessions, self.transport, environ.get(self._header))
+        environ[_SESSION] = exchange.session = self.sessions.load(exchange.carried[0])
+        return exchange
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        exchange = environ.pop(_EXCHANGE, None)  # an environ that is used twice is two requests
+        if exchange is None or exchange.sessions is not self.sessions:
+            exchange = self._exchange(environ)
+        reply = _Reply(exchange, start_response)
+        try:
+            body = self.app(environ, reply)
+        except StoreError as error:
+            return reply.store_down(error)
+        except Exception:
+            reply.abandon()
+            raise
+        if type(body) in _WHOLE or isinstance(body, environ.get("wsgi.file_wrapper", ())):
+            return reply.whole(body)
+        return _Body(reply, body)
+
+
+class _Reply:
+    """The response of one request: holds its start back until the session is committed."""
+
+    __slots__ = ("_exc_info", "_exchange", "_headers", "_start", "_status", "_write", "started")
+
+    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
+        self._exchange = exchange
+        self._start = start_response
+        self._status = ""
+        self.started = False
+
+    def __call__(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
+        """Be the `start_response` of the application."""
+        if self.started:
+            return self._start(status, headers, exc_info)  # the server raises what was caught
+        if self._status and exc_info is None:
+            raise AssertionError("start_response was called twice without exc_info")
+        self._status = status
+        self._headers = headers
+        self._exc_info = exc_info
+        return self.write
+
+    def write(self, data: bytes) -> object:
+        """Send `data` at once: PEP 3333's old way, for applications that push."""
+        if not self.started:
+            self.begin()
+        return self._write(data)
+
+    def begin(self) -> None:
+        """Commit the session and start the response.
+
+        Raises:
+            StoreError: It could not be committed; nothing was started.
+        """
+        exchange = self._exchange
+        status = self._status
+        headers = self._headers if status else self._unanswered()
+        if not exchange.untouched:
+            outcome = exchange.sessions.commit(exchange.session, failed=status >= "5")
+            headers = exchange.answer(headers, outcome)
+        self._begin(status, headers)
+
+    def _begin(self, status: str, headers: Headers) -> None:
+        exc_info = self._exc_info
+        self.started = True
+        if exc_info is None:
+            self._write = self._start(status, headers)
+        else:
+            self._write = self._start(status, headers, exc_info)
+
+    def _unanswered(self) -> Headers:
+        self.abandon()
+        raise AssertionError("the application sent a body without calling start_response")
+
+    def whole(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Start the response of a body that is complete, and return the body itself."""
+        try:
+            self.begin()
+        except BaseException as error:
+            _close(body)
+            if isinstance(error, StoreError):
+                return self.store_down(error)
+            self.abandon()
+            raise
+        return body
+
+    def abandon(self, *, failed: bool = True) -> None:
+        """Commit though nothing will be sent: the application failed, or the client is gone."""
+        exchange = self._exchange
+        if self.started or not exchange.session.accessed:
+            return
+        try:
+            exchange.sessions.commit(exchange.session, failed=failed)
+        except StoreError as error:  # nobody is left to be told but the observer
+            exchange.tell("session.store_down", error)
+
+    def leave(self) -> None:
+        """Commit for a client that went away before the response started."""
+        failed = not "1" <= self._status < "5" or self._exchange.session.is_new
+        self.abandon(failed=failed)  # a new session would be a record whose token nobody holds
+
+    def store_down(self, error: StoreError) -> Iterable[bytes]:
+        """Start the answer that says so, if it can still be started, and return its body."""
+        if self.started:
+            raise error
+        self.abandon()
+        self._exchange.tell("session.store_down", error)
+        status, headers, body = unavailable()
+        self._exc_info = None
+        self._begin(status, headers)
+        return [body]
+
+
+class _Body:
+    """A lazy body: starts the response at its first byte, and closes the body exactly once."""
+
+    __slots__ = ("_body", "_chunks", "_reply")
+
+    def __init__(self, reply: _Reply, body: Iterable[bytes]) -> None:
+        self._reply = reply
+        self._body: Iterable[bytes] | None = body
+        self._chunks: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._reply.started and self._chunks is not None:
+            return next(self._chunks)
+        return self._first()
+
+    def _first(self) -> bytes:
+        """Return the first chunk that has a byte; the response starts with it."""
+        try:
+            if self._chunks is None:
+                self._chunks = iter(self._body or ())
+            chunk = b""
+            for chunk in self._chunks:
+                if chunk:
+                    break
+            if not self._reply.started:  # else by write()
+                self._reply.begin()
+        except StoreError as error:
+            self._chunks = iter(self._reply.store_down(error))
+            return next(self._chunks)
+        except Exception:
+            self._reply.abandon()
+            raise
+        if not chunk:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Let the application clean up; a response that never started still commits."""
+        body, self._body = self._body, None
+        try:
+            if not self._reply.started:
+                self._reply.leave()
+        finally:
+            if body is not None:
+                _close(body)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+class LimitMiddleware:
+    """Answers 429 to whoever hits too often, and tells everybody what remains.
+
+    It may stand outside a `SessionMiddleware` or inside it; `by_session` works in both places.
+
+    Args:
+        app: The WSGI application.
+        limiter: What counts.
+        rates: `"100/minute"`, or several: `"5/minute; 100/hour"`.
+        key: Whose bucket a request falls into: one of `holdfast.web.keys`, or your own function of
+            a `holdfast.web.request.Request`; None from it: not limited.
+        name: Two middlewares of different names never share a bucket.
+
+    Raises:
+        ConfigError: `rates` is no rate.
+    """
+
+    def __init__(
+        self, app: App, limiter: Limiter, rates: str, *, key: Key = by_peer, name: str = ""
+    ) -> None:
+        parse_rates(rates)
+        self.app = app
+        self.limiter = limiter
+        self.rates = rates
+        self.key = key
+        self.name = name
+        self._inside = inner(app, SessionMiddleware)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request, or let the application do it."""
+        if self._inside is not None:
+            self._inside.open(environ)
+        try:
+            key = self.key(WsgiRequest(environ))
+        except StoreError:
+            status, headers, body = unavailable()
+            start_response(status, headers)
+            return [body]
+        if key is None:
+            return self.app(environ, start_response)
+        decision = self.limiter.hit(bucket(self.name, key), self.rates)
+        if not decision.allowed:
+            status, headers, body = denial(decision)
+            start_response(status, headers)
+            return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+        def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
+            return start_response(status, limited(headers, decision), exc_info)
+
+        return self.app(environ, start)
