@@ -24,6 +24,19 @@ _NEVER = float("inf")
 _SWEEP_AT_LEAST = 1000  # writes between two sweeps: small stores are not swept all the time
 
 
+class _Shelf:
+    """Rows and their lock: all handles of one name stand at one shelf."""
+
+    __slots__ = ("__weakref__", "lock", "rows", "writes_left")
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[bytes, float]] = {}
+        self.writes_left = _SWEEP_AT_LEAST
+        self.lock = threading.Lock()
+        with _shelves_guard:
+            _shelves.add(self)
+
+
 class MemoryStore(BlockingStore):
     """Keeps bytes in this process; gone when it ends, not shared with other processes.
 
@@ -37,15 +50,13 @@ class MemoryStore(BlockingStore):
     def __init__(self, name: str = "memory", *, clock: Clock = monotonic) -> None:
         super().__init__(name)
         self._clock = clock
-        self._rows: dict[str, tuple[bytes, float]] = {}
         self._closed = False
-        self._writes_left = _SWEEP_AT_LEAST
-        self._renew_lock()
-        renew = weakref.WeakMethod(self._renew_lock)
-        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
+        self._stand_at(_Shelf())
 
-    def _renew_lock(self) -> None:
-        self._lock = threading.Lock()  # a fork may have copied one that a lost thread holds
+    def _stand_at(self, shelf: _Shelf) -> None:
+        self._shelf = shelf
+        self._lock = shelf.lock
+        self._rows = shelf.rows
 
     def get(self, key: str) -> bytes | None:
         row = self._rows.get(key)
@@ -59,11 +70,14 @@ class MemoryStore(BlockingStore):
         return {key: value for key, value in found if value is not None}
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        self._check(key)
         with self._lock:
+            if key not in self._rows:
+                self._check(key)
             self._write(key, value, ttl)
 
     def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+        for key in items:
+            self._check(key)
         for key, value in items.items():
             self.put(key, value, ttl)
 
@@ -79,20 +93,23 @@ class MemoryStore(BlockingStore):
     def swap(
         self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
     ) -> bool:
-        self._check(key)
         with self._lock:
             row = self._rows.get(key)
-            now_there = None if row is None or row[1] <= self._clock() else row[0]
-            if now_there != old:
+            if row is None:
+                self._check(key)
+                if old is not None:
+                    return False
+            elif (row[0] if row[1] > self._clock() else None) != old:
                 return False
             self._write(key, new, ttl)
             return True
 
     def apply(self, key: str, change: Change[T]) -> T:
         """See `CanApply`."""
-        self._check(key)
         with self._lock:
             row = self._rows.get(key)
+            if row is None:
+                self._check(key)
             present = None if row is None or row[1] <= self._clock() else row[0]
             new, ttl, answer = change(present)
             if new is not present:
@@ -134,7 +151,7 @@ class MemoryStore(BlockingStore):
 
     def close(self) -> None:
         self._closed = True
-        self._rows = {}
+        self._stand_at(_Shelf())  # lets go of the rows; other handles of the name keep them
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -152,8 +169,8 @@ class MemoryStore(BlockingStore):
             self._rows.pop(key, None)
             return
         self._rows[key] = (bytes(value), _NEVER if ttl is None else self._clock() + ttl)
-        self._writes_left -= 1
-        if self._writes_left <= 0:
+        self._shelf.writes_left -= 1
+        if self._shelf.writes_left <= 0:
             self._sweep()
 
     def _sweep(self) -> int:
@@ -161,18 +178,51 @@ class MemoryStore(BlockingStore):
         gone = [key for key, row in list(self._rows.items()) if row[1] <= now]
         for key in gone:
             self._rows.pop(key, None)
-        self._writes_left = max(_SWEEP_AT_LEAST, len(self._rows))
+        self._shelf.writes_left = max(_SWEEP_AT_LEAST, len(self._rows))
         return len(gone)
 
 
-_named: dict[str, MemoryStore] = {}
+_shelves: weakref.WeakSet[_Shelf] = weakref.WeakSet()
+_shelves_guard = threading.Lock()
+_named: weakref.WeakValueDictionary[str, _Shelf] = weakref.WeakValueDictionary()
 _named_guard = threading.Lock()
 
 
-def named(name: str) -> MemoryStore:
-    """Return the store that is shared under `name` in this process; a closed one is made anew."""
+def named(name: str, *, clock: Clock = monotonic) -> MemoryStore:
+    """Return a new handle on the rows that are shared under `name` in this process.
+
+    The rows live as long as one of their handles is open. All handles of a name must have the
+    same clock.
+    """
+    store = MemoryStore(f"memory://{name}", clock=clock)
     with _named_guard:
-        store = _named.get(name)
-        if store is None or store._closed:  # noqa: SLF001 - the same file
-            store = _named[name] = MemoryStore(f"memory://{name}")
-        return store
+        shelf = _named.get(name)
+        if shelf is None:
+            _named[name] = store._shelf  # noqa: SLF001 - the same file
+        else:
+            store._stand_at(shelf)  # noqa: SLF001 - the same file
+    return store
+
+
+def _before_fork() -> None:
+    _named_guard.acquire()
+    _shelves_guard.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    _shelves_guard.release()
+    _named_guard.release()
+
+
+def _after_fork_in_child() -> None:
+    for shelf in list(_shelves):
+        if shelf.lock.locked():  # by a thread that is not here
+            shelf.lock.release()
+    _after_fork_in_parent()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
