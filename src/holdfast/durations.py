@@ -36,10 +36,17 @@ def seconds(duration: Duration, *, option: str = "duration") -> float:
     elif isinstance(duration, bool) or not isinstance(duration, int | float):
         raise ConfigError(f"{option}={duration!r}: give seconds, a timedelta or text such as '5m'")
     else:
-        value = float(duration)
+        value = _from_number(duration, option)
     if not math.isfinite(value) or value < 0:
         raise ConfigError(f"{option}={duration!r}: a duration is finite and not negative")
     return value
+
+
+def _from_number(number: float, option: str) -> float:
+    try:
+        return float(number)
+    except OverflowError as error:  # an int beyond what a float holds
+        raise ConfigError(f"{option}: a duration is finite and not negative") from error
 
 
 def _from_text(text: str, option: str) -> float:

@@ -115,6 +115,9 @@ class SessionTooLarge(SessionError):  # noqa: N818 - a name of the public contra
         self.limit = limit
         self.biggest = tuple(biggest)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.size, self.limit, self.biggest)
+
 
 class LimitExceeded(HoldfastError):  # noqa: N818 - a name of the public contract
     """A rate limit said no.
@@ -126,3 +129,6 @@ class LimitExceeded(HoldfastError):  # noqa: N818 - a name of the public contrac
     def __init__(self, decision: object, message: str = "rate limit exceeded") -> None:
         super().__init__(message)
         self.decision = decision
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.decision, str(self))

@@ -34,7 +34,7 @@ _MEND = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(3
 # What the secrets in documents, templates and quick starts are made of; longest first, so that
 # "secretkey" goes before "secret". A secret with hardly anything besides these is no secret.
 _WORDS = sorted(
-    (
+    (  # noqa: SIM905 - a hundred words read better without quotes
         "secret secrets password passphrase passwd changeme change replace please this that with "
         "your yours super supersecret mysecret my the key secretkey signing signingkey value here "
         "must should least at long longer length minimum characters chars character bytes byte "
@@ -46,7 +46,7 @@ _WORDS = sorted(
         "admin root user hunter2 keyboard cat correct horse battery staple seekrit shh some "
         "something into for and only keep before deploy deploying thirtytwo thirty two one "
         "0123456789 123456789 12345678 1234567890 123456 1234 123 0000 32 64 deadbeef cafebabe"
-    ).split(),  # noqa: SIM905 - a hundred words read better without quotes
+    ).split(),
     key=len,
     reverse=True,
 )

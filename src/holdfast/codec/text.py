@@ -4,7 +4,6 @@ Law: one text for each bytes and no other: base64 with `-` and `_`, without padd
 not exactly what `to_text` writes is a `CodecError`.
 """
 
-import base64
 import binascii
 
 from holdfast.errors import CodecError
@@ -14,7 +13,7 @@ __all__ = ["from_text", "to_text"]
 
 def to_text(data: bytes) -> str:
     """Return `data` as letters, digits, `-` and `_`: a third longer, legal in a cookie."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_OURS, b"=").decode("ascii")
 
 
 def from_text(text: str) -> bytes:
@@ -24,9 +23,22 @@ def from_text(text: str) -> bytes:
         CodecError: It is not what `to_text` writes: a space, padding, a stray bit, another sign.
     """
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (ValueError, binascii.Error) as error:
-        raise CodecError("not the text of sealed bytes", codec="text") from error
-    if to_text(data) != text:  # the decoder skips foreign signs and ignores bits beyond the end
-        raise CodecError("not the text of sealed bytes", codec="text")
+        # In strict mode the decoder refuses foreign signs; it does not look at bits beyond the end.
+        signs = text.encode("ascii").translate(_TO_STANDARD)
+        data = binascii.a2b_base64(signs + _PADDING[len(signs) % 4], strict_mode=True)
+    except ValueError:
+        raise _foreign() from None
+    whole = len(data) // 3
+    if to_text(data[whole * 3 :]) != text[whole * 4 :]:
+        raise _foreign()
     return data
+
+
+_TO_OURS = bytes.maketrans(b"+/", b"-_")
+# What the standard alphabet has and ours has not (+ / =) becomes a sign that no alphabet has.
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING = (b"", b"===", b"==", b"=")
+
+
+def _foreign() -> CodecError:
+    return CodecError("not the text of sealed bytes", codec="text")

@@ -7,13 +7,15 @@ followed by `(name)`. Only `datetime.timezone` and `zoneinfo.ZoneInfo` can be wr
 have no form that survives.
 """
 
-from datetime import datetime, time, timezone, tzinfo
+import re
+from datetime import datetime, time, timedelta, timezone, tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 __all__ = ["Unwritable", "read", "write"]
 
 Moment = TypeVar("Moment", datetime, time)
+_TINY_OFFSET = re.compile(r"([+-])00:00:00\.([0-9]{6})\Z")
 
 
 class Unwritable(ValueError):  # noqa: N818 - it never leaves the codec
@@ -48,7 +50,7 @@ def read(kind: type[Moment], text: str) -> Moment:
     """
     fold = text.startswith("~")
     clock, zone = _split(text[1:] if fold else text)
-    moment = kind.fromisoformat(clock)
+    moment = _by_the_clock(kind, clock)
     if zone:
         moment = moment.replace(tzinfo=_zone(zone, moment.tzinfo))
     return moment.replace(fold=1) if fold else moment
@@ -61,6 +63,15 @@ def _split(text: str) -> tuple[str, str]:
         if at >= 0 and text.endswith(closing):
             return text[:at], text[at:]
     return text, ""
+
+
+def _by_the_clock(kind: type[Moment], clock: str) -> Moment:
+    tiny = _TINY_OFFSET.search(clock)
+    if tiny is None:
+        return kind.fromisoformat(clock)
+    # CPython 3.11 takes an offset of less than a second for UTC
+    offset = timedelta(microseconds=int(tiny[1] + tiny[2]))
+    return kind.fromisoformat(clock[: tiny.start()]).replace(tzinfo=timezone(offset))
 
 
 def _zone(mark: str, offset: tzinfo | None) -> tzinfo:
