@@ -1,0 +1,101 @@
+"""Creations: what a running `create` may say about the value it makes.
+
+Law: a creation belongs to one call chain. `creation()` finds the one the caller runs in, in threads
+and tasks alike, and whatever a chain is creating it may create again without waiting for itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from holdfast.durations import Duration, seconds
+from holdfast.errors import ConfigError
+from holdfast.locks import Flight
+
+__all__ = ["NOTHING", "Creation", "creation", "flown_here", "running"]
+
+NOTHING: Any = object()
+"""Stands for a value that is not there, since None is a value."""
+
+
+class Creation:
+    """A running creation, as `holdfast.creation()` hands it out.
+
+    Attributes:
+        key: The cache key that is created.
+        tags: Tags of the value beside those of the call; append to it.
+    """
+
+    def __init__(self, key: str, stale: Any = NOTHING) -> None:
+        self.key = key
+        self.tags: list[str] = []
+        self.skipped = False
+        self.seconds: float | None = None
+        self._stale = stale
+
+    @property
+    def ttl(self) -> float | None:
+        """How long the value will be fresh, in seconds; None leaves it to the options."""
+        return self.seconds
+
+    @ttl.setter
+    def ttl(self, duration: Duration) -> None:
+        self.seconds = seconds(duration, option="ttl")
+
+    def tag(self, *tags: str) -> None:
+        """Add tags to the value, for `invalidate_tags`."""
+        self.tags.extend(tags)
+
+    def skip(self) -> None:
+        """Hand the value to the caller, and keep it nowhere."""
+        self.skipped = True
+
+    @property
+    def has_stale(self) -> bool:
+        """Whether there is a stale value that `not_modified` could renew."""
+        return self._stale is not NOTHING
+
+    def not_modified(self) -> Any:
+        """Return the stale value, to be returned as the new one: it is fresh again.
+
+        Raises:
+            ConfigError: There is no stale value; ask `has_stale`.
+        """
+        if self._stale is NOTHING:
+            raise ConfigError("not_modified(): there is no stale value; ask has_stale first")
+        return self._stale
+
+
+_current: ContextVar[Creation | None] = ContextVar("holdfast_creation", default=None)
+_flown: ContextVar[frozenset[Flight]] = ContextVar("holdfast_flown", default=frozenset())
+
+
+def creation() -> Creation:
+    """Return the creation this code runs in.
+
+    Raises:
+        ConfigError: It runs in none.
+    """
+    now = _current.get()
+    if now is None:
+        raise ConfigError("creation(): call it inside the function that creates a cached value")
+    return now
+
+
+def flown_here(flight: Flight) -> bool:
+    """Return whether the caller runs inside that very flight, and so must not wait for it."""
+    return flight in _flown.get()
+
+
+@contextmanager
+def running(now: Creation, flight: Flight | None) -> Iterator[None]:
+    """Make `now` the creation of whatever runs inside the block."""
+    current = _current.set(now)
+    flown = _flown.set(_flown.get() | {flight}) if flight is not None else None
+    try:
+        yield
+    finally:
+        if flown is not None:
+            _flown.reset(flown)
+        _current.reset(current)

@@ -1,0 +1,281 @@
+"""`Cache`: what users call from threads; `.aio` is the same cache for event loops.
+
+Law: signatures and the quick way of a hit, nothing else. A fresh near value never enters an engine.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, cast, overload
+
+from holdfast.bridge import drive
+from holdfast.cache.aio import AsyncCache
+from holdfast.cache.core import Codec, Core, Stats
+from holdfast.cache.creation import NOTHING
+from holdfast.cache.decorate import Decorator, decorate
+from holdfast.cache.engine import Engine
+from holdfast.cache.face import Engines, Face
+from holdfast.cache.near import Near
+from holdfast.cache.plan import Plan
+from holdfast.cache.policy import Options, Policy
+from holdfast.cache.space import Space
+from holdfast.clock import Clock, wall
+from holdfast.errors import ConfigError
+from holdfast.events import Observer, silent
+from holdfast.keys import prefix_of
+from holdfast.store.protocol import Store
+
+__all__ = ["Cache"]
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Cache(Face):
+    """Values under keys: near, in this process; far, in a store; or both.
+
+    A value from the near tier is the very object that was put or created: do not change it.
+
+    Args:
+        store: A store, its URL, or a ready driver object; None keeps values in this process only.
+        prefix: What stands before all keys of this application in the store.
+        near: Whether to keep values in this process. False asks the store each time.
+        max_entries: How many values the near tier holds.
+        codec: Objects to bytes and back; the default is lossless msgpack.
+        clock: UTC seconds.
+        observer: Told of trouble: `cache.trouble`, `cache.corrupt`, `cache.stale_after_failure`.
+        enabled: False turns every read into a miss and keeps nothing; invalidations still happen.
+        options: See `Options`: `ttl`, `grace`, `jitter`, `none_ttl`, `near_ttl`, `tags`.
+
+    Raises:
+        ConfigError: An option or the URL cannot be meant.
+        TypeError: There is no such option.
+    """
+
+    def __init__(
+        self,
+        store: Store | str | object | None = None,
+        *,
+        prefix: str = "",
+        near: bool = True,
+        max_entries: int = 10_000,
+        codec: Codec | None = None,
+        clock: Clock = wall,
+        observer: Observer = silent,
+        enabled: bool = True,
+        **options: Unpack[Options],
+    ) -> None:
+        if isinstance(max_entries, bool) or not isinstance(max_entries, int) or max_entries < 1:
+            raise ConfigError(f"max_entries={max_entries!r}: at least 1; near=False keeps none")
+        if store is None and not near:
+            raise ConfigError("near=False without a store keeps nothing: give a store")
+        policy = Policy().but(options)
+        opened = None if store is None else _opened(store)
+        core = Core(
+            near=Near(max_entries if near and enabled else 0, clock),
+            codec=_default_codec() if codec is None else codec,
+            clock=clock,
+            observer=observer,
+            prefix=prefix_of(prefix),
+            enabled=enabled,
+        )
+        super().__init__(Engines(core, opened), Space(core.prefix), policy)
+
+    @property
+    def aio(self) -> AsyncCache:
+        """The async face of this very cache."""
+        return AsyncCache(self._engines, self._space, self._policy)
+
+    @overload
+    def get(self, key: str) -> Any: ...
+    @overload
+    def get(self, key: str, default: D) -> Any | D: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the fresh value of `key`, or `default`.
+
+        A store that fails is a miss.
+        """
+        value = self._near(key)
+        if value is NOTHING:
+            value = drive(self._engine.get(self._space.item(key), self._policy))
+        return default if value is NOTHING else value
+
+    def put(self, key: str, value: Any, **options: Unpack[Options]) -> None:
+        """Keep `value` under `key`, whatever was there.
+
+        Args:
+            key: Any text.
+            value: What the codec can write; without a store, any object.
+            options: See `Options`.
+
+        Raises:
+            CodecError: The codec cannot write the value.
+            StoreError: The store failed; nothing is kept near.
+        """
+        policy = self._policy.but(options)
+        drive(self._engine.put(self._space.item(key, policy.tags), value, policy))
+
+    def delete(self, key: str) -> bool:
+        """Forget `key`; return whether there was something. A creation under way is not kept.
+
+        Raises:
+            StoreError: The store failed: other processes may still have it.
+        """
+        return drive(self._engine.delete_many([self._space.item(key)])) > 0
+
+    def __contains__(self, key: str) -> bool:
+        return self.get(key, NOTHING) is not NOTHING
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the fresh values there are, in one round trip (two if some have tags)."""
+        items = [self._space.item(key) for key in dict.fromkeys(keys)]
+        return drive(self._engine.get_many(items, self._policy))
+
+    def put_many(self, values: Mapping[str, Any], **options: Unpack[Options]) -> None:
+        """Keep each value under its key; as `put`."""
+        policy = self._policy.but(options)
+        items = {self._space.item(key, policy.tags): value for key, value in values.items()}
+        drive(self._engine.put_many(items, policy))
+
+    def delete_many(self, keys: Iterable[str]) -> int:
+        """Forget `keys`; return how many were there. As `delete`."""
+        items = [self._space.item(key) for key in dict.fromkeys(keys)]
+        return drive(self._engine.delete_many(items)) if items else 0
+
+    def get_or_create(self, key: str, create: Callable[[], T], **options: Unpack[Options]) -> T:
+        """Return the fresh value of `key`; if there is none, one caller runs `create`.
+
+        Threads and tasks of this process that want the same key wait for that one; who finds a
+        value within its grace is served that instead. If `create` fails, all who waited get its
+        exception. See `holdfast.creation` for what may be said inside.
+
+        Args:
+            key: Any text.
+            create: Returns the value; any exception passes.
+            options: See `Options`; they count when the value is created.
+        """
+        value = self._near(key)
+        if value is NOTHING:
+            policy = self._policy.but(options)
+            item = self._space.item(key, policy.tags)
+            value = drive(self._engine.get_or_create(item, _steps(create), policy))
+        return cast("T", value)
+
+    def increment(self, key: str, by: int = 1, **options: Unpack[Options]) -> int:
+        """Add `by` to the integer under `key` and return the sum; exact between processes.
+
+        Missing counts as 0 and gets a ttl; an integer that is there keeps its own. With a store,
+        counters are never kept near.
+
+        Raises:
+            TypeError: What is there is no integer.
+            StoreError: The store failed; after `StoreTimeout` it may or may not have been counted.
+        """
+        policy = self._policy.but(options)
+        return drive(self._engine.increment(self._space.item(key, policy.tags), by, policy))
+
+    def invalidate_tags(self, *tags: str) -> None:
+        """Forget every value that has one of `tags`, in the whole cache: one write per tag.
+
+        Raises:
+            StoreError: The store failed: other processes may still have them.
+        """
+        drive(self._engine.invalidate_tags(tags))
+
+    def clear(self) -> None:
+        """Forget every value of this cache or namespace and of the namespaces in it.
+
+        Raises:
+            StoreError: The store failed: other processes may still have them.
+        """
+        drive(self._engine.clear(self._space))
+
+    def namespace(self, name: str) -> "Cache":
+        """Return a part of this cache with keys and a `clear` of its own; tags are shared.
+
+        Raises:
+            ConfigError: The name is not made of 1 to 40 letters, digits, `_` and `-`.
+        """
+        part = object.__new__(type(self))
+        Face.__init__(part, self._engines, self._space.within(name), self._policy)
+        return part
+
+    def stats(self) -> Stats:
+        """Return what this cache, with all its namespaces and both faces, did in this process."""
+        return self._core.stats()
+
+    def cached(self, *, key: str | None = None, **options: Unpack[Options]) -> Decorator:
+        """Return a decorator that keeps what a function returns.
+
+        For `def` and `async def`, functions and methods. The decorated function has `key`, `peek`,
+        `invalidate`, `refresh` and `uncached`, which take its arguments.
+
+        Args:
+            key: A template such as `"user:{user_id}"`, of arguments or their attributes; only those
+                named count. None: the function's module and name, and all arguments.
+            options: See `Options`; tags may be templates too.
+
+        Raises:
+            ConfigError: A template names an argument that is not there; at a call: an argument has
+                no stable form to make a key of.
+        """
+        policy = self._policy.but(options)
+
+        def decorator(function: Callable[..., Any]) -> Any:
+            plan = Plan(
+                function,
+                space=self._space,
+                near=self._core.near,
+                clock=self._clock,
+                policy=policy,
+                key=key,
+                engine=self._engines.of(function),
+            )
+            return decorate(function, plan)
+
+        return cast("Decorator", decorator)
+
+    def close(self) -> None:
+        """Close the store. Twice is fine."""
+        if self._engines.store is not None:
+            self._engines.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _engine(self) -> Engine:
+        return self._engines.blocking()
+
+
+def _steps(create: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    async def run() -> T:
+        value = create()
+        if inspect.iscoroutine(value):
+            value.close()
+            raise ConfigError("create is a coroutine function: use cache.aio.get_or_create")
+        return value
+
+    return run
+
+
+def _opened(store: object) -> Store:
+    if isinstance(store, Store):
+        return store
+    from holdfast.store.registry import open_store  # noqa: PLC0415 - a near-only cache needs none
+
+    return open_store(cast("Any", store))
+
+
+def _default_codec() -> Codec:
+    from holdfast.codec.msgpack import Msgpack  # noqa: PLC0415 - only where it is used
+
+    return Msgpack()

@@ -1,0 +1,178 @@
+"""One creation: what it is based on, what it runs, and whether its value may be kept.
+
+Law: absent is never a base. What the key holds (or a marker put where nothing was) is read after
+winning the flight, the stamps before `create` starts; the value is published only by swapping
+exactly that base. What is refused, unknown or depends on a stamp that moved is handed to the caller
+and kept nowhere.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.cache.core import Core
+from holdfast.cache.creation import NOTHING, Creation, running
+from holdfast.cache.found import Far, Found, Looks, near_labels
+from holdfast.cache.near import Hold
+from holdfast.cache.policy import Policy
+from holdfast.cache.space import ANY, Item, tag_label
+from holdfast.entry import Age, Entry, lived, make_marker, pack
+from holdfast.errors import CodecError, StoreError
+from holdfast.locks import Flight
+
+__all__ = ["Create", "Fill"]
+
+Create = Callable[[], Awaitable[Any]]
+_MARKER_TTL = 3600.0  # longer than any creation that is still of use to somebody
+_TRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A creation for one caller.
+
+    Attributes:
+        core: The cache.
+        far: Its far tier.
+        looks: Its reads.
+        item: What is created.
+        create: Awaited for the value.
+        policy: How long it lives.
+        hold: The near placeholder, set before the first far operation.
+        anew: Create even if there is a fresh value.
+    """
+
+    core: Core
+    far: Far | None
+    looks: Looks
+    item: Item
+    create: Create
+    policy: Policy
+    hold: Hold
+    anew: bool = False
+
+    async def run(self, found: Found, flight: Flight | None) -> Any:
+        """Return the value: somebody else's if it came meanwhile, else a new one.
+
+        Args:
+            found: What the caller found before he won.
+            flight: The flight he won; None if he runs inside it already.
+        """
+        base = await self._base(found)
+        if not self.anew and base.age(self.core.clock()) is Age.FRESH:
+            self.looks.keep(self.hold, base, self.policy)
+            return base.value
+        started = self.core.clock()
+        stale = base.value if base.age(started) is not Age.DEAD else NOTHING
+        now = Creation(self.item.name, stale)
+        self.core.counts.misses += 1
+        try:
+            with running(now, flight):
+                value = await self.create()
+        except Exception as error:
+            stale = await self._stale_after(base, error)
+            if stale is NOTHING:
+                raise
+            return stale
+        self.core.counts.creates += 1
+        await self._publish(base, now, value, started)
+        return value
+
+    async def _base(self, found: Found) -> Found:
+        """Return what a publish will be compared with, and all stamps before the creation."""
+        if self.far is None:
+            return await self.looks.look(self.item)
+        labels = (*self.item.labels, ANY)
+        try:
+            for _ in range(_TRIES):
+                if found.failure is not None:
+                    return found
+                if found.raw is None:
+                    marker = make_marker()
+                    if await self.far.store.swap(self.item.far, None, marker, _MARKER_TTL):
+                        found.raw = marker
+                        break
+                found = await self.looks.look(self.item, ANY)
+                if found.raw is not None:
+                    break
+            found.stamps |= await self.far.stamps.make(labels, found.stamps)
+        except StoreError as error:
+            self.looks.trouble("mark", error)
+            return Found(failure=error)
+        return found
+
+    async def _stale_after(self, base: Found, error: Exception) -> Any:
+        """Return the stale value if it still stands after a failure, else `NOTHING`."""
+        if base.age(self.core.clock()) is Age.DEAD:
+            await self._lift(base)
+            return NOTHING
+        again = await self.looks.look(self.item)
+        if again.raw != base.raw or again.age(self.core.clock()) is Age.DEAD:
+            return NOTHING
+        self.core.counts.stale += 1
+        self.core.observer("cache.stale_after_failure", {"key": self.item.name, "error": error})
+        return again.value
+
+    async def _lift(self, base: Found) -> None:
+        """Take the marker away: nothing will come."""
+        if self.far is None or base.value is not NOTHING or base.raw is None:
+            return
+        try:
+            await self.far.store.swap(self.item.far, base.raw, None)
+        except StoreError as error:
+            self.looks.trouble("lift", error)
+
+    async def _publish(self, base: Found, now: Creation, value: Any, started: float) -> None:
+        """Keep the value in both tiers, if it may be kept."""
+        ready = self.core.clock()
+        times = self.policy.times(value, ready, self.core.draw(), now.ttl)
+        if now.skipped or times[1] <= ready:
+            await self._lift(base)
+            return
+        late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
+        labels = (*self.item.labels, *dict.fromkeys(late))
+        near_until, stale_until = times
+        if self.far is not None:
+            since = self.hold.since
+            if base.failure is None:
+                since = ready
+                if not await self._publish_far(base, labels, value, started, times):
+                    return
+            near_until = stale_until = min(near_until, since + self.policy.near_ttl)
+        kept = self.core.near.fill(
+            self.hold,
+            value,
+            until=near_until,
+            stale_until=stale_until,
+            labels=near_labels(labels),
+        )
+        if not kept:
+            self.core.near.drop([self.item.near])  # what stands there may be older
+
+    async def _publish_far(
+        self,
+        base: Found,
+        labels: tuple[str, ...],
+        value: Any,
+        started: float,
+        times: tuple[float, float],
+    ) -> bool:
+        """Swap the base for the value; return whether that was done for certain."""
+        assert self.far is not None
+        try:
+            data = self.core.codec.encode(value)
+        except CodecError as error:
+            await self._lift(base)
+            raise error.under(self.item.name) from error
+        try:
+            late = [label for label in labels if label not in base.stamps]
+            stamps = await self.far.stamps.late(late, base.stamps) if late else {}
+            if stamps is None or base.raw is None:
+                return False
+            at = {label: (base.stamps | stamps).get(label, b"") for label in labels}
+            raw = pack(Entry(data, started, *times, at))
+            ttl = lived(times[1], self.core.clock())
+            return await self.far.store.swap(self.item.far, base.raw, raw, ttl)
+        except StoreError as error:
+            self.looks.trouble("publish", error)
+            return False

@@ -1,0 +1,168 @@
+"""Plans: how calls of one decorated function become entries of a cache.
+
+Law: arguments are bound by the function's own signature. `cls` never counts; `self` counts by its
+`__cache_key__()`. What cannot be meant is a `ConfigError` when the function is decorated, so far as
+it shows there, and else at its first call.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from holdfast.bridge import drive
+from holdfast.cache.canonical import canonical
+from holdfast.cache.creation import NOTHING
+from holdfast.cache.engine import Engine
+from holdfast.cache.near import Cell, Near
+from holdfast.cache.policy import Policy
+from holdfast.cache.space import Item, Space
+from holdfast.cache.template import Template
+from holdfast.cache.wrapper import alias, make_wrapper
+from holdfast.clock import Clock
+from holdfast.errors import ConfigError
+
+__all__ = ["Plan"]
+
+Values = tuple[Any, ...]
+
+
+class Plan:
+    """One decorated function.
+
+    Args:
+        function: A function or a coroutine function.
+        space: Where its entries live.
+        near: The near tier of its cache.
+        clock: The cache's clock.
+        policy: How long its values live; its tags may be templates.
+        key: A template for its keys; None makes them of its name and all arguments.
+        engine: Returns the engine its calls go through; asked at the first call.
+
+    Attributes:
+        function: What takes the function's place.
+        bind: Takes what the function takes and returns its arguments.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        space: Space,
+        near: Near,
+        clock: Clock,
+        policy: Policy,
+        key: str | None,
+        engine: Callable[[], Engine],
+    ) -> None:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigError(
+                f"{function.__qualname__}: a generator cannot be cached; return a list"
+            )
+        self._names = list(inspect.signature(function).parameters)
+        self._where = f"{function.__module__}.{function.__qualname__}"
+        self._key = None if key is None else Template(key, self._names, option="key")
+        self._tags = [Template(tag, self._names, option="tags") for tag in policy.tags]
+        self._counting = self._names
+        if self._key is not None:
+            self._counting = [name for name in self._names if name in self._key.names]
+        elif self._names[:1] == ["cls"]:
+            self._counting = self._names[1:]
+        self._space = space
+        self._near = near
+        self._clock = clock
+        self._policy = policy
+        self._engine = engine
+        self._index: dict[Values, Cell] = {}
+        self._quick = self._key is None or "self" not in self._counting[:1]
+        asynchronous = inspect.iscoroutinefunction(function)
+        made = make_wrapper(
+            function,
+            self._counting,
+            index=self._index,
+            clock=clock,
+            slow=self._slow_async if asynchronous else self._slow,
+        )
+        self.function, self.bind, self._call = made.function, made.bind, made.call
+        self._create = self._create_async if asynchronous else self._create_sync
+
+    def key(self, values: Values) -> str:
+        """Return the cache key of a call.
+
+        Raises:
+            ConfigError: An argument has no stable form.
+        """
+        arguments = dict(zip(self._names, values, strict=True))
+        if self._key is not None:
+            return self._key.fill(arguments)
+        try:
+            return f"{self._where}({self._listed(arguments)})"
+        except (ConfigError, RecursionError) as error:
+            raise ConfigError(f"{self._where}: {error}") from error
+
+    def item(self, values: Values) -> Item:
+        """Return what the engine must know of a call."""
+        arguments = dict(zip(self._names, values, strict=True)) if self._tags else {}
+        tags = [template.fill(arguments) for template in self._tags]
+        return self._space.item(self.key(values), tags)
+
+    def _listed(self, arguments: Mapping[str, Any]) -> str:
+        return ",".join([f"{name}={canonical(arguments[name])}" for name in self._counting])
+
+    def _slow(self, values: Values) -> Any:
+        value = self._served(values)
+        return drive(self.fill(values)) if value is NOTHING else value
+
+    async def _slow_async(self, values: Values) -> Any:
+        value = self._served(values)
+        return await self.fill(values) if value is NOTHING else value
+
+    def _served(self, values: Values) -> Any:
+        near = self._space.near(self.key(values))
+        cell = self._near.cells.get(near)
+        if cell is None:
+            return NOTHING
+        value = cell.value
+        if cell.until <= self._clock():
+            return NOTHING
+        cell.hits += 1
+        self._remember(values, cell)
+        return value
+
+    async def fill(self, values: Values, *, anew: bool = False) -> Any:
+        """Return the value of a call, created if need be; `anew`: in any case."""
+        item = self.item(values)
+        create = self._create(values)
+        value = await self._engine().get_or_create(item, create, self._policy, anew=anew)
+        cell = self._near.cells.get(item.near)
+        if cell is not None:
+            self._remember(values, cell)
+        return value
+
+    async def get(self, values: Values) -> Any:
+        """Return the value of a call if it is cached and fresh, else None."""
+        value = await self._engine().get(self.item(values), self._policy)
+        return None if value is NOTHING else value
+
+    async def delete(self, values: Values) -> None:
+        """Forget the value of a call."""
+        await self._engine().delete_many([self.item(values)])
+
+    def _create_sync(self, values: Values) -> Callable[[], Any]:
+        async def create() -> Any:
+            return self._call(values)
+
+        return create
+
+    def _create_async(self, values: Values) -> Callable[[], Any]:
+        return lambda: self._call(values)
+
+    def _remember(self, values: Values, cell: Cell) -> None:
+        """Let the next call with these arguments find its cell at once."""
+        if not self._quick:
+            return
+        arguments = dict(zip(self._names, values, strict=True))
+        known = alias({name: arguments[name] for name in self._counting})
+        if known is not None:
+            if len(self._index) >= self._near.max_entries:
+                self._index.clear()  # rare, and cheaper than keeping an order among them
+            self._index[known] = cell

@@ -1,0 +1,88 @@
+"""Key templates: `"user:{user_id}"` with the arguments of a call.
+
+Law: pure. A template is checked when it is written, not when it is used. Whatever stands in the
+arguments, two calls whose values read differently get different keys: in a value, each character
+that the template itself uses to separate (and `%`) is written as `%XX`.
+
+A value counts by its text: 7 and "7" are one key. Text that reads like None, True or False is
+escaped, so that a user named "None" is not nobody.
+"""
+
+import re
+import string
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from holdfast.cache.canonical import canonical
+from holdfast.errors import ConfigError
+
+__all__ = ["Template"]
+
+_FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_WORDS = {"None", "True", "False"}
+
+
+class Template:
+    """A text with `{name}` or `{name.attribute}` in it.
+
+    Args:
+        text: The template; `{{` and `}}` are plain braces.
+        names: The arguments there are.
+        option: Where it was written, for the error.
+
+    Attributes:
+        names: The arguments it uses.
+
+    Raises:
+        ConfigError: It uses an argument that is not there, or nothing separates two fields.
+    """
+
+    def __init__(self, text: str, names: Collection[str], *, option: str) -> None:
+        where = f"{option}={text!r}"
+        try:
+            parts = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        self._parts: list[tuple[str, tuple[str, ...]]] = []
+        for number, (literal, field, spec, conversion) in enumerate(parts):
+            if field is not None and (spec or conversion or _FIELD.fullmatch(field) is None):
+                raise ConfigError(f"{where}: write a field as {{name}} or {{name.attribute}}")
+            if number and field is not None and literal.isalnum() | (not literal):
+                raise ConfigError(f"{where}: put something such as ':' between two fields")
+            self._parts.append((literal, tuple(field.split(".")) if field else ()))
+        self.names = frozenset(way[0] for _, way in self._parts if way)
+        unknown = self.names.difference(names)
+        if unknown:
+            raise ConfigError(
+                f"{where}: no argument {', '.join(sorted(unknown))}; "
+                f"there are {', '.join(names) or 'none'}"
+            )
+        separating = {sign for literal, _ in self._parts for sign in literal if not sign.isalnum()}
+        self._escapes = str.maketrans({sign: _escape(sign) for sign in separating | {"%"}})
+
+    def fill(self, values: Mapping[str, Any]) -> str:
+        """Return the text with the values of a call.
+
+        Raises:
+            ConfigError: A value has no stable form.
+        """
+        return "".join(
+            [
+                literal + self._text(values[way[0]], way[1:]) if way else literal
+                for literal, way in self._parts
+            ]
+        )
+
+    def _text(self, value: Any, attributes: tuple[str, ...]) -> str:
+        for attribute in attributes:
+            value = getattr(value, attribute)
+        if type(value) is int:
+            return str(value).translate(self._escapes)
+        if type(value) is str:
+            text = value.translate(self._escapes)
+            return _escape(text[0]) + text[1:] if text in _WORDS else text
+        return canonical(value).translate(self._escapes)
+
+
+def _escape(sign: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
