@@ -1,0 +1,180 @@
+"""Session records: what stands in the store under a session's id.
+
+Law: pure. A record is one msgpack array, readable from any language; each value in it is encoded
+by itself, so that loading decodes only what is touched. Bytes that are no record of ours decode to
+None and never raise. An array of two is a forward note: the id a rotated session goes on under.
+
+    [1, rev, gen, created, seen, {reserved}, {name: value bytes}, [[id, box, value bytes], ...]]
+    [1, id]
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ormsgpack
+
+from holdfast.codec import Codec
+from holdfast.errors import CodecError
+
+__all__ = [
+    "Message",
+    "Note",
+    "Record",
+    "decode",
+    "encode",
+    "encode_note",
+    "encode_value",
+    "is_same_write",
+    "new_message_id",
+    "new_rev",
+]
+
+VERSION = 1
+_LENGTH = 8
+_LATEST = 1e11  # no time of ours lies behind the year 5138; NaN and infinity fail the comparison
+_pack = ormsgpack.packb
+_unpack = ormsgpack.unpackb
+
+
+class Message(NamedTuple):
+    """One flash message or notification, read once.
+
+    Attributes:
+        id: Random; a replay removes exactly what was handed out.
+        box: `f:` and the queue of a flash message, `n:` and the name of a notification.
+        encoded: The value.
+    """
+
+    id: bytes
+    box: str
+    encoded: bytes
+
+
+class Record(NamedTuple):
+    """A session as it is stored.
+
+    Attributes:
+        rev: Random, new with each change; tells whether a write whose answer was lost arrived.
+        gen: How many logins it has seen.
+        created: UTC seconds of its birth, or of its last login.
+        seen: UTC seconds of its last use, at most `touch_every` behind.
+        reserved: Our own fields: `user`, `label`, `login` (UTC seconds) and `csrf` (the secret).
+        data: The application's values, each encoded by itself.
+        messages: Flash messages and notifications, oldest first.
+    """
+
+    rev: bytes
+    gen: int
+    created: float
+    seen: float
+    reserved: Mapping[str, Any]
+    data: dict[str, bytes]
+    messages: Sequence[Message]
+
+    @property
+    def user(self) -> str | int | None:
+        """Who is signed in."""
+        user: str | int | None = self.reserved.get("user")
+        return user
+
+
+class Note(NamedTuple):
+    """A forward note.
+
+    Attributes:
+        target: The id of the record the session goes on in.
+    """
+
+    target: str
+
+
+def new_rev() -> bytes:
+    """Return the mark of a new write: 16 random bytes."""
+    return secrets.token_bytes(16)
+
+
+def new_message_id() -> bytes:
+    """Return the name of one message: 8 random bytes."""
+    return secrets.token_bytes(8)
+
+
+def encode(record: Record) -> bytes:
+    """Return the bytes of `record`."""
+    messages = [tuple(message) for message in record.messages] if record.messages else ()
+    return _pack((VERSION, *record[:-1], messages))
+
+
+def encode_note(target: str) -> bytes:
+    """Return the bytes of a forward note."""
+    return _pack((VERSION, target))
+
+
+def decode(raw: bytes) -> Record | Note | None:
+    """Return what `raw` holds; None if it is nothing of ours."""
+    try:
+        array = _unpack(raw)
+    except ormsgpack.MsgpackDecodeError:
+        return None
+    if type(array) is not list or len(array) < 2 or array[0] != VERSION:
+        return None
+    if len(array) == 2:
+        return Note(array[1]) if type(array[1]) is str else None
+    return _record(array) if len(array) == _LENGTH else None
+
+
+def _record(array: list[Any]) -> Record | None:
+    """Return the record `array` is, after a look at each of its parts."""
+    _, rev, gen, created, seen, reserved, data, messages = array
+    if (
+        type(rev) is bytes
+        and type(gen) is int
+        and type(created) is float
+        and type(seen) is float
+        and 0.0 <= created < _LATEST
+        and 0.0 <= seen < _LATEST
+        and type(reserved) is dict
+        and type(data) is dict
+        and type(messages) is list
+        and _is_reserved(reserved)
+    ):
+        checked = _messages(messages) if messages else []
+        if checked is not None:
+            return Record(rev, gen, created, seen, reserved, data, checked)
+    return None
+
+
+def _is_reserved(fields: dict[str, Any]) -> bool:
+    """Return whether the reserved fields have the types the rest relies on; unknown ones may be."""
+    return (
+        type(fields.get("csrf", b"")) is bytes
+        and isinstance(fields.get("user", ""), str | int)
+        and isinstance(fields.get("login", 0.0), float)
+    )
+
+
+def _messages(found: list[Any]) -> list[Message] | None:
+    for one in found:
+        if type(one) is not list or [type(part) for part in one] != [bytes, str, bytes]:
+            return None
+    return [Message(*one) for one in found]
+
+
+def encode_value(codec: Codec, name: str, value: object) -> bytes:
+    """Return `value` encoded by itself.
+
+    Raises:
+        CodecError: The codec cannot carry it; the error names `name`.
+    """
+    try:
+        return codec.encode(value)
+    except CodecError as error:
+        raise error.under(name) from error
+
+
+def is_same_write(present: bytes | None, written: bytes | None) -> bool:
+    """Return whether `present` is what we wrote, or that with no more than `seen` moved."""
+    if present is None or written is None or present == written:
+        return present == written
+    ours, theirs = decode(written), decode(present)
+    return isinstance(ours, Record) and isinstance(theirs, Record) and ours.rev == theirs.rev

@@ -1,0 +1,329 @@
+"""The draft: what one request loaded of its session, and what it did to it since.
+
+Law: no I/O and no clock. `base` is what stands in the store as far as we know, the thing to swap;
+the view (`encoded`, `live`) is what this request sees, and stays its own when `base` moves on.
+Values are decoded when they are touched; only those handed out and mutable are compared at commit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from holdfast.codec import Codec
+from holdfast.errors import CodecError
+from holdfast.session.csrf import new_secret
+from holdfast.session.data import Message, Record, encode_value, new_message_id
+from holdfast.session.operations import (
+    NOTHING_DONE,
+    Append,
+    Change,
+    Changes,
+    Gone,
+    Increment,
+    Put,
+    SignIn,
+    is_number,
+)
+from holdfast.session.token import id_of, new_token
+
+__all__ = ["FLAT", "Base", "Draft"]
+
+FLAT: frozenset[type] = frozenset(
+    {type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, Decimal, UUID}
+)
+"""Types whose values cannot change in place, so that who was handed one has changed nothing."""
+
+_MISSING: Any = object()
+_PUT = Put(b"")  # stands in the marks until commit, when the value is encoded as it is then
+_GONE = Gone()
+
+
+class Base(NamedTuple):
+    """A stored session: its id, its bytes and what they say."""
+
+    id: str
+    raw: bytes
+    record: Record
+
+
+class Draft:
+    """One request's work on its session.
+
+    Args:
+        codec: What encodes values.
+        now: UTC seconds.
+        base: What is stored; None for a new session.
+
+    Attributes:
+        encoded: The values as loaded; what this request wrote, once it is committed.
+        live: Decoded values, and those the application put there.
+        handed: Names of mutable values in the application's hands.
+        marks: What was done to each name.
+    """
+
+    # What hardly a request does needs no slot in each draft: it stands here until then.
+    token: str | None = None  # what the client will hold: made when a new session is stored
+    forwarded: str | None = None  # the id of the forward note that was loaded
+    doomed: tuple[str, ...] = ()  # ids to destroy at commit
+    expire = False  # the client's token is to be forgotten
+    rotating = False
+    sign_in: SignIn | None = None
+    csrf: bytes | None = None  # a secret that is not stored yet
+    cleared = False
+    forced = False
+    posted: Sequence[Message] = ()
+    claimed: AbstractSet[bytes] = frozenset()
+    unreadable: tuple[str, ...] = ()
+    committed = False
+    old_key = False  # cookie-only: sealed by a key that is not the newest
+
+    def __init__(self, codec: Codec, now: float, base: Base | None = None) -> None:
+        self.codec = codec
+        self.now = now
+        self.base = base
+        self.encoded: Mapping[str, bytes] = base.record.data if base is not None else {}
+        self.live: dict[str, Any] = {}
+        self.handed: set[str] = set()
+        self.marks: dict[str, Change] = {}
+
+    @property
+    def user(self) -> str | int | None:
+        """Who is signed in, as far as this request knows."""
+        if self.sign_in is not None:
+            return self.sign_in.user
+        return None if self.base is None else self.base.record.user
+
+    @property
+    def handle(self) -> str:
+        """The id of the session: of the stored one, or of the one that will be."""
+        return self.new_id() if self.base is None else self.base.id
+
+    def new_id(self) -> str:
+        """Return the id of the token a new session will have, made at the first need."""
+        if self.token is None:
+            self.token = new_token()
+        return id_of(self.token) or ""
+
+    def fetch(self, name: str) -> Any:
+        """Return the value under `name`, decoded at its first touch; `KeyError` if there is none.
+
+        Bytes that cannot be read are as good as absent: no request fails for them.
+        """
+        value = self.live.get(name, _MISSING)
+        if value is _MISSING:
+            try:
+                value = self.live[name] = self.codec.decode(self.encoded[name])
+            except (CodecError, TypeError):
+                self._forget(name)
+                self.unreadable += (name,)
+                raise KeyError(name) from None
+        return value
+
+    def has(self, name: object) -> bool:
+        """Return whether there is a value under `name`."""
+        if name in self.live:
+            return True
+        if name not in self.encoded or not isinstance(name, str):
+            return False
+        try:
+            self.fetch(name)
+        except KeyError:
+            return False
+        return True
+
+    def names(self) -> Iterator[str]:
+        """Yield the names, those that were loaded first."""
+        for name in [*self.encoded, *(name for name in self.live if name not in self.encoded)]:
+            if self.has(name):
+                yield name
+
+    def put(self, name: str, value: object) -> None:
+        """Set a name; it is encoded at commit, as it is then."""
+        self.live[name] = value
+        self.marks[name] = _PUT
+
+    def remove(self, name: str) -> None:
+        """Delete a name that is there."""
+        self.live.pop(name, None)
+        self.handed.discard(name)
+        self._forget(name)
+        self.marks[name] = _GONE
+
+    def clear(self) -> None:
+        """Delete all names and messages, also those that will be there at commit."""
+        self._see({})
+        self.cleared = True
+        self.claimed = frozenset()
+
+    def increment(self, name: str, by: float) -> None:
+        """Add to a number; counts also if the record has become another by then."""
+        value = self.fetch(name) if self.has(name) else 0
+        if not is_number(value) or not is_number(by):
+            raise TypeError(f"{name!r}: increment adds an int or a float to an int or a float")
+        self.live[name] = value + by
+        mark = self.marks.get(name)
+        if mark is None or isinstance(mark, Increment):
+            self.marks[name] = Increment(by if mark is None else mark.by + by)
+        else:  # set or deleted before, by this very request
+            self.marks[name] = _PUT
+
+    def append(self, name: str, item: object) -> None:
+        """Add to a list; the item is taken as it is now."""
+        encoded = encode_value(self.codec, name, item)
+        value = self.fetch(name) if self.has(name) else []
+        if type(value) is not list:
+            raise TypeError(f"{name!r} is no list: append has nothing to add to")
+        value.append(item)
+        self.live[name] = value
+        mark = self.marks.get(name)
+        if isinstance(mark, Append):
+            mark.items.append(encoded)
+        else:
+            self.marks[name] = Append([encoded]) if mark is None else _PUT
+
+    def post(self, box: str, value: object) -> None:
+        """Leave a message in `box`."""
+        encoded = encode_value(self.codec, box[2:], value)
+        self.posted = [*self.posted, Message(new_message_id(), box, encoded)]
+
+    def stored_in(self, box: str) -> list[Message]:
+        """Return the stored messages of `box` that were not handed out yet."""
+        if self.base is None or self.cleared:
+            return []
+        messages = self.base.record.messages
+        return [one for one in messages if one.box == box and one.id not in self.claimed]
+
+    def messages_in(self, box: str) -> list[Message]:
+        """Return the messages of `box`, oldest first."""
+        return [*self.stored_in(box), *(one for one in self.posted if one.box == box)]
+
+    def claim(self, box: str, most: int | None) -> list[Message]:
+        """Take up to `most` messages out of `box`; a replay removes just these."""
+        taken = self.messages_in(box)[:most]
+        ids = {one.id for one in taken}
+        stored = ids & {one.id for one in self.stored_in(box)}
+        self.claimed |= stored
+        self.posted = [one for one in self.posted if one.id not in ids]
+        return taken
+
+    def read(self, messages: Sequence[Message]) -> list[Any]:
+        """Return the values of `messages`, without those that cannot be read."""
+        values = []
+        for one in messages:
+            try:
+                values.append(self.codec.decode(one.encoded))
+            except CodecError:
+                self.unreadable += (one.box[2:],)
+        return values
+
+    def csrf_secret(self) -> bytes:
+        """Return the secret of this session's CSRF tokens; a new one must then be stored."""
+        if self.sign_in is not None:
+            return self.sign_in.csrf
+        stored = None if self.base is None else self.base.record.reserved.get("csrf")
+        if isinstance(stored, bytes) and stored:
+            return stored
+        if self.csrf is None:
+            self.csrf = new_secret()
+        return self.csrf
+
+    def needs_csrf(self) -> bool:
+        """Return whether there is no secret yet."""
+        stored = self.base is not None and self.base.record.reserved.get("csrf")
+        return not stored and self.csrf is None and self.sign_in is None
+
+    def enter(self, sign_in: SignIn) -> None:
+        """Sign somebody in at commit; nothing of another user comes along."""
+        if self.user not in (None, sign_in.user):
+            self.clear()
+            self.posted = ()
+        self.sign_in = sign_in
+
+    def start_over(self, now: float) -> None:
+        """Destroy at commit what was loaded, and be a new session from `now` on."""
+        stored = self.forwarded if self.base is None else self.base.id
+        if stored is not None:
+            self.doomed += (stored,)
+            self.expire = True
+        self._see({})
+        self.now = now
+        self.base = self.forwarded = self.sign_in = self.csrf = self.token = None
+        self.rotating = self.forced = self.cleared = False
+        self.posted, self.claimed = (), frozenset()
+
+    def revert(self) -> None:
+        """Forget what was done to the contents and not committed."""
+        self._see({} if self.base is None else self.base.record.data)
+        self.cleared = self.forced = False
+        self.posted, self.claimed = (), frozenset()
+
+    def gather(self) -> Changes:
+        """Return what was done to the contents, encoded.
+
+        Raises:
+            CodecError: A value cannot be written; the error names the session key.
+        """
+        names = {name: self._encoded(name, mark) for name, mark in self.marks.items()}
+        for name in self.handed:
+            if name not in names and (change := self._in_place(name)) is not None:
+                names[name] = change
+        base = self.base
+        reserved = {} if base is None or self.csrf is None else {"csrf": self.csrf}
+        if not (names or self.cleared or self.posted or self.claimed or reserved or self.forced):
+            return NOTHING_DONE
+        gen = 0 if base is None else base.record.gen
+        return Changes(self.cleared, names, self.posted, self.claimed, reserved, gen, self.forced)
+
+    def is_changed(self) -> bool:
+        """Return whether there is something to commit."""
+        if self.sign_in is not None or self.rotating or self.doomed:
+            return True
+        try:
+            return bool(self.gather())
+        except CodecError:
+            return True
+
+    def settle(self, changes: Changes) -> None:
+        """Go on from what was committed; values in the application's hands stay there."""
+        if changes.names:
+            encoded = dict(self.encoded)
+            for name, change in changes.names.items():
+                if isinstance(change, Gone):
+                    encoded.pop(name, None)
+                else:
+                    encoded[name] = change.encoded if isinstance(change, Put) else change.own
+            self.encoded = encoded
+            self.marks = {}
+        if changes:
+            self.cleared = self.forced = False
+            self.posted, self.claimed, self.csrf = (), frozenset(), None
+        self.committed = True
+
+    def _encoded(self, name: str, mark: Change) -> Change:
+        if isinstance(mark, Gone):
+            return mark
+        own = encode_value(self.codec, name, self.live[name])
+        if isinstance(mark, Increment):
+            return Increment(mark.by, own)
+        if isinstance(mark, Append):
+            untouched = name not in self.handed
+            if untouched or own == mark.apply(self.encoded.get(name), self.codec):
+                return Append(mark.items, own)
+        return Put(own)
+
+    def _in_place(self, name: str) -> Put | None:
+        """Return the change of a value that was handed out, if it was changed in place."""
+        own, loaded = encode_value(self.codec, name, self.live[name]), self.encoded[name]
+        if own == loaded or own == self.codec.encode(self.codec.decode(loaded)):
+            return None  # an older codec may have put the same value in other bytes
+        return Put(own)
+
+    def _see(self, encoded: Mapping[str, bytes]) -> None:
+        self.encoded, self.live, self.handed, self.marks = encoded, {}, set(), {}
+
+    def _forget(self, name: str) -> None:
+        if name in self.encoded:
+            self.encoded = {key: value for key, value in self.encoded.items() if key != name}

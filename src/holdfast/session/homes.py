@@ -1,0 +1,166 @@
+"""Homes: how a session of each face reaches its engine.
+
+Law: no rule of the protocol stands here. `Stored` drives, for threads; `Loop` awaits; `InCookie`
+does no I/O, so that it serves both.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from holdfast.bridge import Blocking, LoopWaits, ThreadWaits, aio_face, drive
+from holdfast.errors import ConfigError, SessionError
+from holdfast.session.draft import Draft
+from holdfast.session.engine import Engine, Outcome, Settings
+from holdfast.session.sealed import Sealed
+from holdfast.store.protocol import OpenStore
+
+__all__ = ["InCookie", "Loop", "Stored"]
+
+
+class Loop:
+    """Sessions in a store, for event loops; the awaited half of a home.
+
+    Args:
+        store: Where they are.
+        settings: What both faces share.
+    """
+
+    def __init__(self, store: OpenStore, settings: Settings) -> None:
+        self.clock = settings.clock
+        self.times = settings.times
+        self._codec = settings.codec
+        self._engine = Engine(aio_face(store), LoopWaits(), settings)
+
+    def open(self, token: str | None) -> Draft:
+        """Return a new session where there is no token; else reading would block the loop."""
+        if token is None:
+            return Draft(self._codec, self.clock())
+        raise SessionError("this session is not loaded yet: await session.load() before using it")
+
+    async def aopen(self, token: str | None) -> Draft:
+        """Read what stands under `token`."""
+        return await self._engine.open(token)
+
+    def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Return what was loaded; it is removed at commit."""
+        return draft.read(draft.claim(box, most))
+
+    async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Claim in the store."""
+        return draft.read(await self._engine.claim(draft, box, most))
+
+    async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
+        """Commit."""
+        return await self._engine.commit(draft, failed=failed)
+
+    async def adestroy(self, handle: str) -> bool:
+        """Destroy a record."""
+        return await self._engine.destroy(handle)
+
+    def may_write(self, draft: Draft) -> bool:
+        """Return whether there is a record whose token the client holds."""
+        return draft.base is not None
+
+
+class Stored:
+    """Sessions in a store, for threads.
+
+    Args:
+        store: Where they are.
+        settings: What both faces share.
+    """
+
+    def __init__(self, store: OpenStore, settings: Settings) -> None:
+        self.clock = settings.clock
+        self.times = settings.times
+        self._store = store
+        self._settings = settings
+        self._engine = Engine(Blocking(store), ThreadWaits(), settings)
+
+    @cached_property
+    def aio(self) -> Loop:
+        """The awaited half."""
+        return Loop(self._store, self._settings)
+
+    def open(self, token: str | None) -> Draft:
+        """Read what stands under `token`."""
+        return drive(self._engine.open(token))
+
+    async def aopen(self, token: str | None) -> Draft:
+        """Read what stands under `token`, awaited."""
+        return await self.aio.aopen(token)
+
+    def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Claim in the store."""
+        return draft.read(drive(self._engine.claim(draft, box, most)))
+
+    async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Claim in the store, awaited."""
+        return await self.aio.aclaim(draft, box, most)
+
+    def commit(self, draft: Draft, *, failed: bool) -> Outcome:
+        """Commit."""
+        return drive(self._engine.commit(draft, failed=failed))
+
+    def destroy(self, handle: str) -> bool:
+        """Destroy a record."""
+        return drive(self._engine.destroy(handle))
+
+    def may_write(self, draft: Draft) -> bool:
+        """Return whether there is a record whose token the client holds."""
+        return draft.base is not None
+
+
+class InCookie:
+    """Sessions that travel whole.
+
+    Args:
+        sealed: What opens and closes them.
+        settings: Times, codec and clock.
+    """
+
+    def __init__(self, sealed: Sealed, settings: Settings) -> None:
+        self.clock = settings.clock
+        self.times = settings.times
+        self.open = sealed.open
+        self._sealed = sealed
+
+    @property
+    def aio(self) -> "InCookie":
+        """The same: nothing here waits."""
+        return self
+
+    async def aopen(self, token: str | None) -> Draft:
+        """Open `token`."""
+        return self._sealed.open(token)
+
+    def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Take messages out; they are gone once the client has the new cookie."""
+        return draft.read(draft.claim(box, most))
+
+    async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Take messages out; they are gone once the client has the new cookie."""
+        return self.claim(draft, box, most)
+
+    def commit(self, draft: Draft, *, failed: bool) -> Outcome:
+        """Seal what changed."""
+        return self._sealed.commit(draft, failed=failed)
+
+    async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
+        """Seal what changed."""
+        return self._sealed.commit(draft, failed=failed)
+
+    def destroy(self, handle: str) -> bool:
+        """Refuse: a cookie cannot be reached."""
+        raise ConfigError(
+            f"{handle[:12]}: a cookie-only session lives at its client, where nothing can destroy "
+            "it; keep sessions in a store"
+        )
+
+    async def adestroy(self, handle: str) -> bool:
+        """Refuse: a cookie cannot be reached."""
+        return self.destroy(handle)
+
+    def may_write(self, draft: Draft) -> bool:  # noqa: ARG002 - asked before each late write
+        """Return that nothing can be kept once the cookie was sent."""
+        return False

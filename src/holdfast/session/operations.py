@@ -1,0 +1,190 @@
+"""Operations: what one request did to its session, done again on whatever the record has become.
+
+Law: pure. Of two requests, the one that commits later does its operations on what the other left:
+different names both survive, counts and appended items add up, of the same name the later one
+stays, and messages are removed one by one, by their ids. Our own fields are written again only if
+nobody has signed in or out meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from holdfast.codec import Codec
+from holdfast.errors import CodecError
+from holdfast.session.data import Message, Record
+
+__all__ = [
+    "NOTHING_DONE",
+    "Append",
+    "Change",
+    "Changes",
+    "Gone",
+    "Increment",
+    "Put",
+    "SignIn",
+    "is_number",
+]
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` can be incremented; a bool is no number here."""
+    return type(value) is int or type(value) is float
+
+
+class Put(NamedTuple):
+    """A name was given a value, or its value was changed in place."""
+
+    encoded: bytes
+
+    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:  # noqa: ARG002 - as others
+        """Return what stands under the name afterwards."""
+        return self.encoded
+
+
+class Gone(NamedTuple):
+    """A name was deleted."""
+
+    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:  # noqa: ARG002 - as others
+        """Return that nothing stands under the name afterwards."""
+        return None
+
+
+class Increment(NamedTuple):
+    """A number was added to; an absent one counts as 0.
+
+    Attributes:
+        by: The sum of what was added.
+        own: The result this request saw: what is written over a value that is no number any more.
+    """
+
+    by: float
+    own: bytes = b""
+
+    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:
+        """Return the encoded sum."""
+        value = 0 if present is None else _read(present, codec)
+        return codec.encode(value + self.by) if is_number(value) else self.own
+
+
+class Append(NamedTuple):
+    """Items were added to the end of a list; an absent one counts as empty.
+
+    Attributes:
+        items: Each as it was when it was appended.
+        own: The result this request saw: what is written over a value that is no list any more.
+    """
+
+    items: list[bytes]
+    own: bytes = b""
+
+    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:
+        """Return the encoded longer list."""
+        value = [] if present is None else _read(present, codec)
+        if type(value) is not list:
+            return self.own
+        return codec.encode(value + [codec.decode(item) for item in self.items])
+
+
+Change = Put | Gone | Increment | Append
+
+
+def _read(encoded: bytes, codec: Codec) -> Any:
+    """Return the value, or None if it cannot be read: neither a number nor a list."""
+    try:
+        return codec.decode(encoded)
+    except CodecError:
+        return None
+
+
+class Changes(NamedTuple):
+    """What one request did to the contents of its session.
+
+    Attributes:
+        cleared: Whatever is there at commit goes first.
+        names: What happened to each name.
+        posted: New flash messages and notifications.
+        claimed: Ids of the messages that were handed out.
+        reserved: Our own fields that changed.
+        gen: The generation of the record these changes were made on.
+        forced: Write even if nothing changed.
+    """
+
+    cleared: bool = False
+    names: Mapping[str, Change] = MappingProxyType({})
+    posted: Sequence[Message] = ()
+    claimed: AbstractSet[bytes] = frozenset()
+    reserved: Mapping[str, Any] = MappingProxyType({})
+    gen: int = 0
+    forced: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.names
+            or self.cleared
+            or self.posted
+            or self.claimed
+            or self.reserved
+            or self.forced
+        )
+
+    def replay(self, record: Record, codec: Codec) -> Record:
+        """Return `record` with these changes made; its `rev` and `seen` stay for others to move."""
+        data = {} if self.cleared else dict(record.data)
+        for name, change in self.names.items():
+            encoded = change.apply(data.get(name), codec)
+            if encoded is None:
+                data.pop(name, None)
+            else:
+                data[name] = encoded
+        messages = record.messages
+        if self.cleared or self.claimed or self.posted:
+            kept = [] if self.cleared else [m for m in messages if m.id not in self.claimed]
+            messages = [*kept, *self.posted]
+        reserved = record.reserved
+        if self.reserved and record.gen == self.gen:
+            reserved = {**reserved, **self.reserved}
+        return Record(record.rev, record.gen, record.created, record.seen, reserved, data, messages)
+
+    def lost(self, before: Record, theirs: Record) -> list[str]:
+        """Return the names another request changed from `before` and that `replay` overwrites."""
+        names = theirs.data.keys() | before.data.keys() if self.cleared else self.names.keys()
+        return sorted(
+            name
+            for name in names
+            if theirs.data.get(name) != before.data.get(name)
+            and not isinstance(self.names.get(name), Increment | Append)
+        )
+
+
+NOTHING_DONE = Changes()
+
+
+class SignIn(NamedTuple):
+    """A login that was asked for.
+
+    Attributes:
+        user: Who.
+        label: What to call the session in a list of the user's sessions.
+        at: UTC seconds.
+        csrf: The secret it brings.
+    """
+
+    user: str | int
+    label: str | None
+    at: float
+    csrf: bytes
+
+    def welcome(self, record: Record) -> Record:
+        """Return `record` without what belongs to another user."""
+        if record.user is None or record.user == self.user:
+            return record
+        return record._replace(data={}, messages=())
+
+    def enter(self, record: Record) -> Record:
+        """Return `record` with the user signed in: born anew, of the next generation."""
+        reserved = {"user": self.user, "login": self.at, "csrf": self.csrf}
+        if self.label is not None:
+            reserved["label"] = self.label
+        return record._replace(gen=record.gen + 1, created=self.at, reserved=reserved)
