@@ -53,19 +53,27 @@ class Session(MutableMapping[str, Any]):
         accessed: Whether the application looked at it or touched it in any way.
     """
 
-    __slots__ = ("_draft", "_home", "_token", "accessed")
+    __slots__ = ("_begun", "_draft", "_home", "_token", "accessed")
 
     def __init__(self, home: Home, token: str | None, draft: Draft | None = None) -> None:
         self._home = home
         self._token = token
         self._draft = draft
+        self._begun = False
         self.accessed = False
+
+    def response_begun(self) -> None:
+        """Note that no token can be sent any more: what a middleware says of an untouched one."""
+        self._begun = True
+        if self._draft is not None:
+            self._draft.committed = True
 
     def _open(self) -> Draft:
         self.accessed = True
         draft = self._draft
         if draft is None:
             draft = self._draft = self._home.open(self._token)
+            draft.committed = self._begun
         return draft
 
     def _writing(self) -> Draft:
@@ -88,6 +96,7 @@ class Session(MutableMapping[str, Any]):
         """
         if self._draft is None:
             self._draft = await self._home.aopen(self._token)
+            self._draft.committed = self._begun
         return self
 
     @property
