@@ -176,8 +176,11 @@ def _mac(key: Key, header: bytes, data: bytes, purpose: str) -> bytes:
 def _keys(secrets: "Secrets | KeyRing") -> tuple[Key, ...]:
     if isinstance(secrets, KeyRing):
         return secrets.keys
-    several = [secrets] if isinstance(secrets, str | bytes | Key) else list(secrets)
-    return tuple(secret if isinstance(secret, Key) else Key(secret) for secret in several)
+    if isinstance(secrets, str | bytes | Key):
+        secrets = [secrets]
+    if not isinstance(secrets, Iterable):
+        raise ConfigError(f"secrets: one secret or several, not {type(secrets).__name__}; {_MEND}")
+    return tuple(secret if isinstance(secret, Key) else Key(secret) for secret in secrets)
 
 
 def _strong(secret: str | bytes) -> bytes:

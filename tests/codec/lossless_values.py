@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
+unhurried = settings(deadline=None)  # a busy machine is no failure
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -15,7 +15,7 @@ import ormsgpack
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lossless_values import BERLIN, HASHABLE, VALUES, form
+from lossless_values import BERLIN, HASHABLE, VALUES, form, unhurried
 
 from holdfast.codec.msgpack import MAX_DEPTH, Msgpack
 from holdfast.errors import CodecError
@@ -23,6 +23,7 @@ from holdfast.errors import CodecError
 CODEC = Msgpack()
 
 
+@unhurried
 @given(VALUES)
 @example({1: "int", "1": "str", None: 0, (1, 2): [], b"1": {}, 1.5: ()})
 @example([True, 1, 1.0, -0.0, 0.0, math.inf, -math.inf, math.nan])
@@ -40,12 +41,14 @@ def test_what_comes_back_is_equal_and_of_the_same_type(value: object) -> None:
     assert form(CODEC.decode(CODEC.encode(value))) == form(value)
 
 
+@unhurried
 @given(VALUES)
 def test_encoding_what_came_back_gives_the_same_bytes(value: object) -> None:
     data = CODEC.encode(value)
     assert CODEC.encode(CODEC.decode(data)) == data
 
 
+@unhurried
 @given(st.lists(HASHABLE, unique=True), st.randoms())
 def test_equal_sets_have_equal_bytes(members: list[Any], random: Any) -> None:
     shuffled = list(members)

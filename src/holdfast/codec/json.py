@@ -87,10 +87,13 @@ def _reason(error: Exception) -> str:
 def _check(value: object) -> None:
     """Raise unless `value` is made of JSON's own types, level by level (so no recursion)."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    depth = 0
+    while level:
         below: list[object] = []
         for item in level:
             kind = type(item)
+            if depth == MAX_DEPTH and kind in (list, dict):
+                raise _error(f"nested deeper than {MAX_DEPTH} containers")
             if kind not in _PLAIN:
                 raise _error(
                     f"JSON has no {kind.__module__}.{kind.__qualname__}; use the msgpack codec"
@@ -102,10 +105,8 @@ def _check(value: object) -> None:
                 below += item.values()  # type: ignore[attr-defined]
             elif kind is int and item.bit_length() > _MAX_BITS:  # type: ignore[attr-defined]
                 raise _error(f"an int of more than {_MAX_BITS} bits")
-        if not below:
-            return
         level = below
-    raise _error(f"nested deeper than {MAX_DEPTH} containers")
+        depth += 1
 
 
 def _check_names(names: dict[Any, Any]) -> None:

@@ -6,7 +6,7 @@ timedelta, Decimal, UUID, however nested. Everything else (a subclass, an enum, 
 bytearray) is a `CodecError` naming its type. Sets are sorted by their encodings and a dict keeps
 its order, so equal values have equal bytes. No code is ever run by reading.
 
-The bytes are plain msgpack; values msgpack does not know are extensions (see `docs/reference`):
+The bytes are plain msgpack; values that msgpack does not know are extensions:
 
     1  int beyond 64 bits      two's complement, big endian
     2  datetime                ISO 8601, as in `codec/when.py`
