@@ -1,0 +1,76 @@
+"""`python -m bench`: the tables, all or some.
+
+Law: it only measures and prints. A library that is not installed is a word in its row, no error.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+
+from bench.measure import FULL, QUICK, Effort
+from bench.report import Table, machine, show, write_json
+
+TABLES = {
+    "hit": "hit",
+    "hit-async": "hit_async",
+    "store": "store",
+    "session": "session",
+    "session-asgi": "session_asgi",
+    "ratio": "ratio",
+    "memory": "memory",
+    "limit": "limit",
+    "import": "imports",
+    "race": "race",
+    "growth": "growth",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Holdfast and others.")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"some of: {', '.join(TABLES)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--quick", action="store_true", help="tiny samples: does it run at all?")
+    parser.add_argument("--full", action="store_true", help="with a million records, too (minutes)")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.tables) - set(TABLES):
+        parser.error(f"no such table: {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    wanted = [name for name in TABLES if not asked.tables or name in asked.tables]
+    if not (asked.full or asked.quick or "growth" in asked.tables):
+        wanted.remove("growth")
+    tables = _run(wanted, QUICK if asked.quick else FULL)
+    if asked.json:
+        write_json(tables, asked.json)
+    return 0
+
+
+def _run(names: Sequence[str], effort: Effort) -> list[Table]:
+    """Measure and show one table after the other."""
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(", ".join(machine().values()), style="dim")
+    tables, started = [], perf_counter()
+    for name in names:
+        run: Callable[[Effort], Table] = import_module(f"bench.{TABLES[name]}").run
+        tables.append(run(effort))
+        show(tables[-1], console)
+    _summary(tables, perf_counter() - started, console)
+    return tables
+
+
+def _summary(tables: Sequence[Table], seconds: float, console: Console) -> None:
+    """Say in one line what the targets say together."""
+    verdicts = [v for table in tables for v in table.verdicts if not v.target.stretch]
+    missed = [v for v in verdicts if not v.met]
+    said = f"{len(verdicts) - len(missed)} of {len(verdicts)} targets met in {seconds:.0f} s"
+    console.print(said, style="bold red" if missed else "bold green")
+    for verdict in missed:
+        console.print(f"  {verdict}", style="red", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Timing: calibrated loops of many cases, in turns.
+
+Law: the cases of a table take turns inside one process, one short sample each per round, so that a
+drift of the machine hits all alike; a ratio is the median of the ratios of the rounds. The garbage
+collector rests during a sample. The cost of the loop itself (a row of its own) is not subtracted.
+"""
+
+import asyncio
+import gc
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from statistics import median
+from typing import Any
+
+__all__ = ["FULL", "QUICK", "Case", "Effort", "Missing", "Outcome", "Timing", "Work", "measure", "timing"]
+
+NOT_INSTALLED = "not installed"
+_SOURCE = """\
+{kind} loop(turns):
+    _began = _clock()
+    for _ in turns:
+        {line}
+    return _clock() - _began
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much time a run may take.
+
+    Args:
+        rounds: Samples per case; the median counts.
+        sample: Seconds per sample.
+        share: Factor for the sizes of tables that count instead of timing.
+    """
+
+    rounds: int = 31
+    sample: float = 0.005
+    share: float = 1.0
+
+    def count(self, size: int) -> int:
+        """Return `size`, made smaller for a quick run."""
+        return max(1, int(size * self.share))
+
+
+FULL = Effort()
+QUICK = Effort(rounds=2, sample=0.0005, share=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One statement to repeat; with `await` in it, it runs inside an event loop."""
+
+    line: str
+    names: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: `make` builds what each column repeats; an ImportError there is "not installed"."""
+
+    row: str
+    make: Callable[[], Mapping[str, Work]]
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Nanoseconds per repetition, one figure per round."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return median(self.samples)
+
+    @property
+    def best(self) -> float:
+        """The least disturbed one."""
+        return min(self.samples)
+
+    def over(self, other: "Timing") -> float:
+        """Return how many times `other` this takes: the median over the rounds."""
+        return median(a / b for a, b in zip(self.samples, other.samples, strict=True))
+
+    def beyond(self, other: "Timing") -> float:
+        """Return the nanoseconds this takes more than `other`: the median over the rounds."""
+        return median(a - b for a, b in zip(self.samples, other.samples, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a row has no figures."""
+
+    reason: str
+
+
+Outcome = dict[str, dict[str, Timing] | Missing]
+
+
+def timing(outcome: Outcome, row: str, column: str) -> Timing | None:
+    """Return what was measured there, or None where the library is not installed."""
+    timings = outcome[row]
+    return None if isinstance(timings, Missing) else timings[column]
+
+
+_Loop = Callable[[int], float]
+
+
+def measure(cases: Sequence[Case], effort: Effort) -> Outcome:
+    """Time every column of every case, in turns; return row -> column -> timing."""
+    outcome: Outcome = {}
+    with asyncio.Runner() as runner:
+        loops: dict[tuple[str, str], tuple[_Loop, int]] = {}
+        for case in cases:
+            try:
+                works = case.make()
+            except ImportError as error:
+                outcome[case.row] = Missing(f"{NOT_INSTALLED} ({error.name})")
+                continue
+            outcome[case.row] = {}
+            for column, work in works.items():
+                loop = _compiled(work, runner)
+                loops[case.row, column] = loop, _calibrated(loop, effort.sample)
+        samples: dict[tuple[str, str], list[float]] = {place: [] for place in loops}
+        for _ in range(effort.rounds):
+            for place, (loop, turns) in loops.items():
+                samples[place].append(_sample(loop, turns) / turns)
+    for (row, column), figures in samples.items():
+        timings = outcome[row]
+        assert not isinstance(timings, Missing)
+        timings[column] = Timing(tuple(figures))
+    return outcome
+
+
+def _compiled(work: Work, runner: asyncio.Runner) -> _Loop:
+    """Return a function that repeats `work` so many times and says how many nanoseconds it took."""
+    space: dict[str, Any] = {"_clock": time.perf_counter_ns, **work.names}
+    kind = "async def" if "await " in work.line else "def"
+    exec(_SOURCE.format(kind=kind, line=work.line), space)  # noqa: S102 - a call would cost as much as a hit
+    loop = space["loop"]
+    if inspect.iscoroutinefunction(loop):
+        return lambda turns: float(runner.run(loop(repeat(None, turns))))
+    return lambda turns: float(loop(repeat(None, turns)))
+
+
+def _sample(loop: _Loop, turns: int) -> float:
+    """Time one sample with the garbage collector at rest."""
+    gc.collect(0)
+    gc.disable()
+    try:
+        return loop(turns)
+    finally:
+        gc.enable()
+
+
+def _calibrated(loop: _Loop, sample: float) -> int:
+    """Return how many turns fill a sample; it warms the case up."""
+    turns = 1
+    loop(1)
+    while (took := _sample(loop, turns)) < sample * 1e9 / 4:
+        turns *= 4 if took < sample * 1e8 else 2
+    return max(1, round(turns * sample * 1e9 / took))

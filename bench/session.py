@@ -1,0 +1,193 @@
+"""Table `session`: one request through a WSGI session middleware.
+
+Law: the visitor comes with the cookie of a session of twelve names. `untouched` does not look at it,
+`read` reads an integer, `read a list` a list (which might have been changed in place), `read+write`
+counts a visit. Every row makes a fresh environ and drains the body.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.measure import Case, Effort, Outcome, Work, measure, timing
+from bench.report import Table, timed
+from bench.targets import SESSION_COOKIE, SESSION_MEMORY, UNTOUCHED
+from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Wrap = Callable[[App], App]
+
+ENVIRON: dict[str, Any] = {
+    "REQUEST_METHOD": "GET",
+    "SCRIPT_NAME": "",
+    "PATH_INFO": "/",
+    "QUERY_STRING": "",
+    "SERVER_NAME": "shop.example",
+    "SERVER_PORT": "443",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "HTTP_HOST": "shop.example",
+    "wsgi.url_scheme": "https",
+}
+
+
+def pages(key: str, *, saves: bool) -> tuple[App, dict[str, App]]:
+    """Return the application that fills a session, and one per column.
+
+    Args:
+        key: Where the middleware puts the session.
+        saves: Whether a write asks for `session.save()`.
+    """
+
+    def fill(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        session = environ[key]
+        session.update(TWELVE)
+        if saves:
+            session.save()
+        return untouched(environ, start_response)
+
+    def untouched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: ARG001 - WSGI
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    def read(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        assert environ[key]["user_id"] == 4711
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    def read_list(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        assert len(environ[key]["cart"]) == 2
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    def write(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        session = environ[key]
+        session["visits"] = session["visits"] + 1
+        if saves:
+            session.save()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    return fill, dict(zip(COLUMNS, (untouched, read, read_list, write), strict=True))
+
+
+def visit(app: App, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
+    """Do what a server does for one request."""
+    body = app(environ.copy(), start_response)
+    for _ in body:
+        pass
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def works(wrap: Wrap, key: str, *, saves: bool = False) -> Mapping[str, Work]:
+    """Return the columns for the middleware that `wrap` puts around an application."""
+    fill, apps = pages(key, saves=saves)
+    sent: list[tuple[str, str]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+        assert status == "200 OK"
+        sent[:] = headers
+
+    visit(wrap(fill), ENVIRON, start_response)
+    environ = ENVIRON | {"HTTP_COOKIE": cookie_of(sent)}
+    names = {"visit": visit, "environ": environ, "start": start_response}
+    return {
+        column: Work("visit(app, environ, start)", {"app": wrap(app), **names})
+        for column, app in apps.items()
+    }
+
+
+def bare() -> Mapping[str, Work]:
+    """No middleware, no session: what every row pays."""
+    untouched = pages("", saves=False)[1]["untouched"]
+    names = {"app": untouched, "visit": visit, "environ": ENVIRON, "start": lambda *_: None}
+    return dict.fromkeys(COLUMNS, Work("visit(app, environ, start)", names))
+
+
+def beaker(**options: object) -> Mapping[str, Work]:
+    """Beaker; `secret` signs the id."""
+    from beaker.middleware import SessionMiddleware
+
+    settings = {f"session.{name}": value for name, value in options.items()}
+    return works(lambda app: SessionMiddleware(app, settings), "beaker.session", saves=True)
+
+
+def beaker_cookie() -> Mapping[str, Work]:
+    """Beaker's encrypted cookie."""
+    return beaker(type="cookie", encrypt_key=SECRET, validate_key=SECRET[::-1])
+
+
+def holdfast(url: str) -> Mapping[str, Work]:
+    """Holdfast over a store."""
+    from holdfast import Sessions
+    from holdfast.web.wsgi import SessionMiddleware
+
+    sessions = Sessions(url)
+    return works(lambda app: SessionMiddleware(app, sessions), "holdfast.session")
+
+
+def holdfast_cookie() -> Mapping[str, Work]:
+    """Holdfast without a store: sealed into the cookie."""
+    from holdfast import Sessions
+    from holdfast.web.wsgi import SessionMiddleware
+
+    sessions = Sessions.in_cookie(secrets=[SECRET])
+    return works(lambda app: SessionMiddleware(app, sessions), "holdfast.session")
+
+
+def run(effort: Effort) -> Table:
+    """Measure the table."""
+    with TemporaryDirectory() as folder:
+        files, rows = Path(folder) / "beaker", Path(folder) / "sessions.db"
+        cases = [
+            Case("bare app", bare),
+            Case("Beaker, memory", lambda: beaker(type="memory", secret=SECRET)),
+            Case(
+                "Beaker, memory, save_accessed_time=False",
+                lambda: beaker(type="memory", secret=SECRET, save_accessed_time=False),
+            ),
+            Case(
+                "Beaker, file", lambda: beaker(type="file", secret=SECRET, data_dir=str(files))
+            ),
+            Case("Beaker, encrypted cookie", beaker_cookie),
+            Case("Holdfast, memory", lambda: holdfast("memory://"), ours=True),
+            Case("Holdfast, sqlite", lambda: holdfast(f"sqlite:///{rows}"), ours=True),
+            Case("Holdfast, sealed cookie", holdfast_cookie, ours=True),
+        ]
+        outcome = measure(cases, effort)
+    table = Table("session", "WSGI session middleware", "us per request", list(COLUMNS))
+    timed(table, cases, outcome, per=1e3)
+    table.notes.append(cryptography())
+    _judge(table, outcome)
+    return table
+
+
+def cryptography() -> str:
+    """Say what Beaker seals and signs with: where PyCryptodome is installed its signed ids are slower."""
+    try:
+        from beaker.crypto import hmac, load_default_module
+    except ImportError:
+        return "Beaker is not installed"
+    seals = load_default_module().__name__.rpartition(".")[2]
+    signs = "PyCryptodome: slower" if hmac.__name__.startswith("Crypto") else "the standard library"
+    return f"Beaker encrypts with {seals} and signs with {signs}"
+
+
+def _judge(table: Table, outcome: Outcome) -> None:
+    """Compare with the targets."""
+    floor = timing(outcome, "bare app", "untouched")
+    for row in ("Holdfast, memory", "Holdfast, sqlite", "Holdfast, sealed cookie"):
+        ours = timing(outcome, row, "untouched")
+        if ours and floor:
+            table.verdicts.append(UNTOUCHED.judge(ours.beyond(floor) / 1e3, row))
+    pairs = (
+        ("Holdfast, memory", "Beaker, memory", SESSION_MEMORY),
+        ("Holdfast, sealed cookie", "Beaker, encrypted cookie", SESSION_COOKIE),
+    )
+    for row, peer, target in pairs:
+        for column in COLUMNS[1:]:
+            ours, theirs = timing(outcome, row, column), timing(outcome, peer, column)
+            if ours and theirs:
+                table.verdicts.append(target.judge(theirs.over(ours), column))

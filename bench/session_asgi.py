@@ -1,0 +1,192 @@
+"""Table `session-asgi`: one request through an ASGI session middleware.
+
+Law: the same visitor and the same pages as table `session`, awaited inside one running loop. Where
+a middleware loads on demand, the page that wants the session loads it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.measure import Case, Effort, Work, measure
+from bench.report import Table, timed
+from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Load = Callable[[dict[str, Any], Receive], Awaitable[object]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Wrap = Callable[[App], App]
+
+SCOPE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "https",
+    "path": "/",
+    "raw_path": b"/",
+    "query_string": b"",
+    "root_path": "",
+    "server": ("shop.example", 443),
+    "client": ("203.0.113.9", 40000),
+}
+HOST = (b"host", b"shop.example")
+
+
+async def answer(send: Send) -> None:
+    """Send a small page."""
+    headers = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def loaded(scope: dict[str, Any], receive: Receive) -> None:
+    """Do nothing: the middleware has loaded the session already."""
+
+
+def pages(load: Load) -> tuple[App, dict[str, App]]:
+    """Return the application that fills a session, and one per column."""
+
+    async def fill(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await load(scope, receive)
+        scope["session"].update(TWELVE)
+        await answer(send)
+
+    async def untouched(scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
+        await answer(send)
+
+    async def read(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await load(scope, receive)
+        assert scope["session"]["user_id"] == 4711
+        await answer(send)
+
+    async def read_list(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await load(scope, receive)
+        assert len(scope["session"]["cart"]) == 2
+        await answer(send)
+
+    async def write(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await load(scope, receive)
+        session = scope["session"]
+        session["visits"] = session["visits"] + 1
+        await answer(send)
+
+    return fill, dict(zip(COLUMNS, (untouched, read, read_list, write), strict=True))
+
+
+class Visitor:
+    """Sends a request with the cookie it was given, and looks at nothing."""
+
+    def __init__(self) -> None:
+        self.headers = [HOST]
+        self.sent: list[tuple[str, str]] = []
+
+    async def receive(self) -> dict[str, Any]:
+        """Have no body."""
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Drop the answer."""
+
+    async def visit(self, app: App) -> None:
+        """Do what a server does for one request."""
+        await app(SCOPE | {"headers": self.headers}, self.receive, self.send)
+
+    async def first_visit(self, app: App) -> None:
+        """Visit, and keep the cookie."""
+
+        async def send(message: dict[str, Any]) -> None:
+            for name, value in message.get("headers", ()):
+                self.sent.append((name.decode(), value.decode("latin-1")))
+
+        await app(SCOPE | {"headers": self.headers}, self.receive, send)
+        self.headers = [HOST, (b"cookie", cookie_of(self.sent).encode())]
+
+
+def works(wrap: Wrap, load: Load = loaded) -> Mapping[str, Work]:
+    """Return the columns for the middleware that `wrap` puts around an application."""
+    fill, apps = pages(load)
+    visitor = Visitor()
+    asyncio.run(visitor.first_visit(wrap(fill)))
+    return {
+        column: Work("await visit(app)", {"visit": visitor.visit, "app": wrap(app)})
+        for column, app in apps.items()
+    }
+
+
+def bare() -> Mapping[str, Work]:
+    """No middleware, no session: what every row pays."""
+    untouched = pages(loaded)[1]["untouched"]
+    return dict.fromkeys(COLUMNS, Work("await visit(app)", {"visit": Visitor().visit, "app": untouched}))
+
+
+def starlette() -> Mapping[str, Work]:
+    """A signed cookie; the visitor can read what is in it."""
+    from starlette.middleware.sessions import SessionMiddleware
+
+    return works(lambda app: SessionMiddleware(app, SECRET))
+
+
+def starsessions() -> Mapping[str, Work]:
+    """Its memory store, loaded on demand."""
+    from starlette.requests import HTTPConnection
+    from starsessions import InMemoryStore, SessionMiddleware, load_session
+
+    store = InMemoryStore()
+
+    async def load(scope: dict[str, Any], receive: Receive) -> None:
+        await load_session(HTTPConnection(scope, receive))
+
+    return works(lambda app: SessionMiddleware(app, store), load)
+
+
+def holdfast(url: str) -> Mapping[str, Work]:
+    """Loaded before the application runs."""
+    from holdfast import Sessions
+    from holdfast.web.asgi import SessionMiddleware
+
+    sessions = Sessions(url)
+    return works(lambda app: SessionMiddleware(app, sessions))
+
+
+def holdfast_lazy() -> Mapping[str, Work]:
+    """Loaded on demand."""
+    from holdfast import Sessions
+    from holdfast.web.asgi import SessionMiddleware
+
+    async def load(scope: dict[str, Any], _: Receive) -> None:
+        await scope["session"].load()
+
+    sessions = Sessions("memory://")
+    return works(lambda app: SessionMiddleware(app, sessions, lazy=True), load)
+
+
+def holdfast_cookie() -> Mapping[str, Work]:
+    """Sealed into the cookie."""
+    from holdfast import Sessions
+    from holdfast.web.asgi import SessionMiddleware
+
+    sessions = Sessions.in_cookie(secrets=[SECRET])
+    return works(lambda app: SessionMiddleware(app, sessions))
+
+
+def run(effort: Effort) -> Table:
+    """Measure the table."""
+    with TemporaryDirectory() as folder:
+        rows = Path(folder) / "sessions.db"
+        cases = [
+            Case("bare app", bare),
+            Case("Starlette, signed cookie", starlette),
+            Case("starsessions, memory", starsessions),
+            Case("Holdfast, memory", lambda: holdfast("memory://"), ours=True),
+            Case("Holdfast, memory, lazy=True", holdfast_lazy, ours=True),
+            Case("Holdfast, sealed cookie", holdfast_cookie, ours=True),
+            Case("Holdfast, sqlite", lambda: holdfast(f"sqlite:///{rows}"), ours=True),
+        ]
+        outcome = measure(cases, effort)
+    table = Table("session-asgi", "ASGI session middleware", "us per request", list(COLUMNS))
+    timed(table, cases, outcome, per=1e3)
+    return table

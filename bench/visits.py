@@ -1,0 +1,33 @@
+"""What a visitor's session holds, for every session middleware alike.
+
+Law: twelve names, nothing that JSON cannot carry; about 500 bytes. Each column is one kind of page.
+"""
+
+from typing import Any
+
+__all__ = ["COLUMNS", "SECRET", "TWELVE", "cookie_of"]
+
+COLUMNS = ("untouched", "read", "read a list", "read+write")
+SECRET = "a secret of the benchmarks, long enough for everybody"
+
+TWELVE: dict[str, Any] = {
+    "user_id": 4711,
+    "name": "Grace Hopper",
+    "email": "grace@example.org",
+    "roles": ["editor", "reviewer"],
+    "locale": "en-GB",
+    "timezone": "Europe/London",
+    "cart": [{"sku": "tea-0042", "count": 2}, {"sku": "mug-0007", "count": 1}],
+    "visits": 12,
+    "discount": 0.15,
+    "consent": True,
+    "last_search": "earl grey loose leaf 250 g",
+    "next": "/orders/2024/0815?page=2",
+}
+
+
+def cookie_of(headers: list[tuple[str, str]]) -> str:
+    """Return the Cookie header a browser would send after a response with these headers."""
+    pairs = [value.split(";")[0] for name, value in headers if name.lower() == "set-cookie"]
+    assert pairs, "the first visit sets a cookie"
+    return "; ".join(pairs)
