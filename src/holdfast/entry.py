@@ -10,9 +10,9 @@ What a store holds under the key of a value is a msgpack array:
     [0, nonce]                                                                  a marker
 
 `nonce` is 16 random bytes, so that no two writes are the same bytes. `stamp` is when the creation
-of the value started. `fresh_until` and `stale_until` are nil where there is no end. A label (`t:users`) names a
-stamp record; the entry is only good while that record holds the bytes written here. `value` is what
-the codec made. A marker reads as absent.
+of the value started. `fresh_until` and `stale_until` are nil where there is no end. A label
+(`t:users`) names a stamp record; the entry is good only while that record holds the bytes written
+here. `value` is what the codec made. A marker reads as absent.
 """
 
 import enum

@@ -1,11 +1,12 @@
 """Cached values: in this process, in a store, or both.
 
-`facade.py` and `aio.py` are what users call, `engine.py` the sequences, `near.py` the values of this
-process, `stamps.py` tags and namespaces in the store, `decorate.py` the `@cached` decorator.
+Law: `facade.py` and `aio.py` are what users call, `engine.py` and `fill.py` the sequences,
+`near.py` the values of this process, `stamps.py` tags and namespaces in the store, `decorate.py`
+the `@cached` decorator.
 """
 
 from holdfast.cache.aio import AsyncCache
-from holdfast.cache.core import Codec, Stats
+from holdfast.cache.core import Stats
 from holdfast.cache.creation import Creation, creation
 from holdfast.cache.decorate import Cached, CachedAsync
 from holdfast.cache.facade import Cache
@@ -16,7 +17,6 @@ __all__ = [
     "Cache",
     "Cached",
     "CachedAsync",
-    "Codec",
     "Creation",
     "Options",
     "Stats",

@@ -5,7 +5,7 @@ Law: the names and sentences of `Cache`, awaited. What does no I/O stays plain.
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar, Unpack, cast, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from holdfast.cache.core import Stats
 from holdfast.cache.creation import NOTHING
@@ -110,6 +110,6 @@ class AsyncCache(Face):
 def _steps(create: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
     async def run() -> Any:
         value = create()
-        return await cast("Awaitable[Any]", value) if inspect.isawaitable(value) else value
+        return await value if inspect.isawaitable(value) else value
 
     return run

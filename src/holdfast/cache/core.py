@@ -6,24 +6,14 @@ Law: holds things together and decides nothing.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from holdfast.cache.near import Near
 from holdfast.clock import Clock
+from holdfast.codec import Codec
 from holdfast.events import Observer
 from holdfast.locks import Flights
 
-__all__ = ["Codec", "Core", "Counts", "Stats"]
-
-
-class Codec(Protocol):
-    """Objects to bytes and back."""
-
-    def encode(self, value: Any, /) -> bytes:
-        """Return the bytes of `value`, or raise `CodecError`."""
-
-    def decode(self, data: bytes, /) -> Any:
-        """Return the value that `data` is, or raise `CodecError`."""
+__all__ = ["Core", "Counts", "Stats"]
 
 
 @dataclass(frozen=True, slots=True)

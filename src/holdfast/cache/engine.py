@@ -121,34 +121,24 @@ class Engine:
         """Keep `values`, all with the same times."""
         if not self._core.enabled or not values:
             return
+        now = self._core.clock()
+        times = policy.times(NOTHING, now, self._core.draw())
+        if times[1] <= now:
+            await self.delete_many(list(values))
+            return
         holds = {item: self._near.hold(item.near) for item in values}
-        kept = False
+        older = {item.near for item in values} if self._far is not None else set()
         try:
-            now = self._core.clock()
-            times = policy.times(NOTHING, now, self._core.draw())
-            if times[1] <= now:
-                await self.delete_many(list(values))
-                return
-            until = times
             if self._far is not None:
                 await self._put_far(self._far, values, times)
-                near_until = min(times[0], now + policy.near_ttl)
-                until = (near_until, near_until)
-            kept = all(
-                [
-                    self._near.fill(
-                        holds[item],
-                        value,
-                        until=until[0],
-                        stale_until=until[1],
-                        labels=near_labels(item.labels),
-                    )
-                    for item, value in values.items()
-                ]
-            )
+                until = min(times[0], now + policy.near_ttl)
+                times = until, until
+            for item, value in values.items():
+                labels = near_labels(item.labels)
+                if self._near.fill(holds[item], value, times=times, labels=labels):
+                    older.discard(item.near)
         finally:
-            if not kept:  # failed, unknown, or somebody else wrote meanwhile
-                self._near.drop([item.near for item in values])
+            self._near.drop(older)  # failed, unknown, or somebody wrote meanwhile
             for hold in holds.values():
                 self._near.release(hold)
 
@@ -161,7 +151,12 @@ class Engine:
         stamps = await far.stamps.make(labels, await far.stamps.read(labels))
         rows = {
             item.far: pack(
-                Entry(data[item], now, *times, {label: stamps.get(label, b"") for label in labels})
+                Entry(
+                    data[item],
+                    now,
+                    *times,
+                    {label: stamps.get(label, b"") for label in item.labels},
+                )
             )
             for item in values
         }

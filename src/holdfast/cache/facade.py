@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.bridge import drive
 from holdfast.cache.aio import AsyncCache
-from holdfast.cache.core import Codec, Core, Stats
+from holdfast.cache.core import Core, Stats
 from holdfast.cache.creation import NOTHING
 from holdfast.cache.decorate import Decorator, decorate
 from holdfast.cache.engine import Engine
@@ -20,6 +20,7 @@ from holdfast.cache.plan import Plan
 from holdfast.cache.policy import Options, Policy
 from holdfast.cache.space import Space
 from holdfast.clock import Clock, wall
+from holdfast.codec import Codec
 from holdfast.errors import ConfigError
 from holdfast.events import Observer, silent
 from holdfast.keys import prefix_of
@@ -65,7 +66,7 @@ class Cache(Face):
         enabled: bool = True,
         **options: Unpack[Options],
     ) -> None:
-        if isinstance(max_entries, bool) or not isinstance(max_entries, int) or max_entries < 1:
+        if type(max_entries) is not int or max_entries < 1:
             raise ConfigError(f"max_entries={max_entries!r}: at least 1; near=False keeps none")
         if store is None and not near:
             raise ConfigError("near=False without a store keeps nothing: give a store")

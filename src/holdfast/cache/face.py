@@ -67,7 +67,7 @@ class Face:
         value = cell.value
         if cell.until <= self._clock():
             return NOTHING
-        cell.hits += 1
+        cell.hits += 1.0
         return value
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ and kept nowhere.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.cache.core import Core
@@ -90,7 +90,7 @@ class Fill:
                 if found.raw is None:
                     marker = make_marker()
                     if await self.far.store.swap(self.item.far, None, marker, _MARKER_TTL):
-                        found.raw = marker
+                        found.raw, found.marked = marker, True
                         break
                 found = await self.looks.look(self.item, ANY)
                 if found.raw is not None:
@@ -114,8 +114,8 @@ class Fill:
         return again.value
 
     async def _lift(self, base: Found) -> None:
-        """Take the marker away: nothing will come."""
-        if self.far is None or base.value is not NOTHING or base.raw is None:
+        """Take our own marker away: nothing will come."""
+        if self.far is None or not base.marked:
             return
         try:
             await self.far.store.swap(self.item.far, base.raw, None)
@@ -131,48 +131,42 @@ class Fill:
             return
         late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
         labels = (*self.item.labels, *dict.fromkeys(late))
-        near_until, stale_until = times
-        if self.far is not None:
-            since = self.hold.since
-            if base.failure is None:
-                since = ready
-                if not await self._publish_far(base, labels, value, started, times):
-                    return
-            near_until = stale_until = min(near_until, since + self.policy.near_ttl)
-        kept = self.core.near.fill(
-            self.hold,
-            value,
-            until=near_until,
-            stale_until=stale_until,
-            labels=near_labels(labels),
-        )
-        if not kept:
+        if self.far is None:
+            self._keep_near(value, times, labels)
+            return
+        since = self.hold.since
+        if base.failure is None:
+            since = ready
+            data = await self._encode(base, value)
+            entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
+            if not await self._publish_far(self.far, base, entry):
+                return
+        until = min(times[0], since + self.policy.near_ttl)
+        if not self._keep_near(value, (until, until), labels) and base.failure is None:
             self.core.near.drop([self.item.near])  # what stands there may be older
 
-    async def _publish_far(
-        self,
-        base: Found,
-        labels: tuple[str, ...],
-        value: Any,
-        started: float,
-        times: tuple[float, float],
-    ) -> bool:
-        """Swap the base for the value; return whether that was done for certain."""
-        assert self.far is not None
+    def _keep_near(self, value: Any, times: tuple[float, float], labels: tuple[str, ...]) -> bool:
+        return self.core.near.fill(self.hold, value, times=times, labels=near_labels(labels))
+
+    async def _encode(self, base: Found, value: Any) -> bytes:
         try:
-            data = self.core.codec.encode(value)
+            return self.core.codec.encode(value)
         except CodecError as error:
             await self._lift(base)
             raise error.under(self.item.name) from error
+
+    async def _publish_far(self, far: Far, base: Found, entry: Entry) -> bool:
+        """Swap the base for the entry; return whether that was done for certain."""
+        late = [label for label in entry.labels if label not in base.stamps]
         try:
-            late = [label for label in labels if label not in base.stamps]
-            stamps = await self.far.stamps.late(late, base.stamps) if late else {}
+            stamps = await far.stamps.late(late, base.stamps) if late else {}
             if stamps is None or base.raw is None:
                 return False
-            at = {label: (base.stamps | stamps).get(label, b"") for label in labels}
-            raw = pack(Entry(data, started, *times, at))
-            ttl = lived(times[1], self.core.clock())
-            return await self.far.store.swap(self.item.far, base.raw, raw, ttl)
+            known = base.stamps | stamps
+            labels = {label: known.get(label, b"") for label in entry.labels}
+            raw = pack(replace(entry, labels=labels))
+            ttl = lived(entry.stale_until, self.core.clock())
+            return await far.store.swap(self.item.far, base.raw, raw, ttl)
         except StoreError as error:
             self.looks.trouble("publish", error)
             return False

@@ -38,6 +38,7 @@ class Found:
         value: The value; `NOTHING` if it is absent, dead or invalidated.
         stamps: The stamps that were read, by label.
         failure: Why the far tier did not answer, if it did not.
+        marked: Whether `raw` is a marker of our own.
     """
 
     raw: Any = None
@@ -48,6 +49,7 @@ class Found:
     stamps: dict[str, bytes] = field(default_factory=dict)
     counter: bool = False
     failure: StoreError | None = None
+    marked: bool = False
 
     def age(self, now: float) -> Age:
         """Return the age of the value; DEAD if there is none."""
@@ -74,7 +76,7 @@ class Looks:
         if cell is not None:
             value = cell.value
             if cell.until > self._core.clock():
-                cell.hits += 1
+                cell.hits += 1.0
                 return value
         return NOTHING
 
@@ -105,13 +107,13 @@ class Looks:
     def keep(self, hold: Hold, found: Found, policy: Policy) -> None:
         """Count a fresh value that was read, and keep it near."""
         if self._far is None:
-            found.raw.hits += 1
+            found.raw.hits += 1.0
             return
         self._core.counts.far_hits += 1
         if not found.counter:
             until = min(found.fresh_until, hold.since + policy.near_ttl)
             labels = near_labels(found.labels)
-            self._core.near.fill(hold, found.value, until=until, stale_until=until, labels=labels)
+            self._core.near.fill(hold, found.value, times=(until, until), labels=labels)
 
     def trouble(self, operation: str, error: StoreError) -> None:
         """Count a failure of the far tier and tell it."""

@@ -20,7 +20,7 @@ from holdfast.clock import Clock
 __all__ = ["Cell", "Hold", "Near"]
 
 _NEVER = float("-inf")
-_MOST = 3  # uses beyond this give no longer life: yesterday's favourite must be able to leave
+_MOST = 3.0  # uses beyond this give no longer life: yesterday's favourite must be able to leave
 _SMALL = 10  # the small queue has a tenth of the room
 
 
@@ -30,21 +30,37 @@ class Cell:
     Attributes:
         value: The very object that was put.
         until: It may be served before this time; -inf once it was dropped.
-        stale_until: It may be served stale before this time, where there is no far tier.
-        hits: Uses since the eviction last looked at it.
-        labels: Its tags and namespaces.
+        hits: Uses since the eviction last looked at it; a float, because adding to an int beyond
+            the small ones costs a tenth of a whole hit more.
     """
 
-    __slots__ = ("hits", "labels", "stale_until", "until", "value")
+    __slots__ = ("_more", "hits", "until", "value")  # four, so that a cell is 64 bytes
 
     def __init__(
-        self, value: Any, until: float, stale_until: float, labels: tuple[str, ...], hits: int
+        self, value: Any, times: tuple[float, float], labels: tuple[str, ...], hits: float
     ) -> None:
+        until, stale_until = times
         self.value = value
         self.until = until
-        self.stale_until = stale_until
-        self.labels = labels
         self.hits = hits
+        self._more = (stale_until, labels) if labels or stale_until != until else None
+
+    @property
+    def stale_until(self) -> float:
+        """It may be served stale before this time, where there is no far tier."""
+        return self.until if self._more is None else self._more[0]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its tags and namespaces."""
+        return () if self._more is None else self._more[1]
+
+    def die(self) -> None:
+        """Be served no more. The time goes first: see the law of this file."""
+        self.until = _NEVER
+        self._more = None
+        self.hits = 0.0
+        self.value = None  # whoever still points here must not keep it alive
 
 
 class Hold:
@@ -86,7 +102,7 @@ class Near:
         self._turned_out_before: set[int] = set()
         self._by_label: dict[str, set[str]] = {}
         self._holds: dict[str, set[Hold]] = {}
-        self._counted = 0
+        self._counted = 0.0
         self._renew_lock()
         renew = weakref.WeakMethod(self._renew_lock)
         os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
@@ -98,7 +114,7 @@ class Near:
     @property
     def hits(self) -> int:
         """How often a value was served, of cells here and gone; a few may be lost to races."""
-        return self._counted + sum(cell.hits for cell in list(self.cells.values()))
+        return int(self._counted + sum(cell.hits for cell in list(self.cells.values())))
 
     def hold(self, key: str) -> Hold:
         """Set a placeholder; every one needs its `release`."""
@@ -121,19 +137,25 @@ class Near:
         hold: Hold,
         value: Any,
         *,
-        until: float,
-        stale_until: float,
+        times: tuple[float, float],
         labels: tuple[str, ...] = (),
     ) -> bool:
-        """Keep `value` if the placeholder still stands and none of `labels` moved; say whether."""
+        """Keep `value` if the placeholder still stands and none of `labels` moved; say whether.
+
+        Args:
+            hold: The placeholder.
+            value: What to keep.
+            times: Until when it may be served, and until when stale.
+            labels: What else may drop it.
+        """
         with self._lock:
             if hold.void or not hold.moved.isdisjoint(labels):
                 return False
-            if until <= self._clock() and stale_until <= self._clock():
+            if times[1] <= self._clock():
                 return False
             self._void(hold.key)
             if self.max_entries > 0:
-                self._keep(hold.key, value, until, stale_until, labels)
+                self._keep(hold.key, value, times, labels)
             return True
 
     def drop(self, keys: Iterable[str]) -> None:
@@ -180,7 +202,7 @@ class Near:
             if type(value) is not int:
                 raise TypeError(f"{key!r} holds no integer")
             self._void(key)
-            self._keep(key, value + by, until, until, labels)
+            self._keep(key, value + by, (until, until), labels)
             return value + by
 
     def _void(self, key: str) -> None:
@@ -188,18 +210,18 @@ class Near:
             hold.void = True
 
     def _keep(
-        self, key: str, value: Any, until: float, stale_until: float, labels: tuple[str, ...]
+        self, key: str, value: Any, times: tuple[float, float], labels: tuple[str, ...]
     ) -> None:
         old = self.cells.get(key)
         if old is not None:
             hits = min(old.hits, _MOST)
             self._kill(key, old, kept=hits)
         else:
-            hits = 0
+            hits = 0.0
             while len(self.cells) >= self.max_entries:
                 self._evict()
             self._queue(key)
-        self.cells[key] = Cell(value, until, stale_until, labels, hits)
+        self.cells[key] = Cell(value, times, labels, hits)
         for label in labels:
             self._by_label.setdefault(label, set()).add(key)
 
@@ -225,7 +247,7 @@ class Near:
         if cell is not None:
             self._kill(key, cell)
 
-    def _kill(self, key: str, cell: Cell, *, kept: int = 0) -> None:
+    def _kill(self, key: str, cell: Cell, *, kept: float = 0.0) -> None:
         self._counted += cell.hits - kept
         for label in cell.labels:
             keys = self._by_label.get(label)
@@ -233,9 +255,7 @@ class Near:
                 keys.discard(key)
                 if not keys:
                     del self._by_label[label]
-        cell.until = cell.stale_until = _NEVER
-        cell.hits = 0
-        cell.value = None  # whoever still points here must not keep it alive
+        cell.die()
 
     def _evict(self) -> None:
         """Make room for one."""

@@ -124,7 +124,7 @@ class Plan:
         value = cell.value
         if cell.until <= self._clock():
             return NOTHING
-        cell.hits += 1
+        cell.hits += 1.0
         self._remember(values, cell)
         return value
 

@@ -83,7 +83,8 @@ class Policy:
         if ttl <= 0:
             return now, now
         fresh_until = now + ttl * (1 - self.jitter * draw)
-        return fresh_until, fresh_until + self.grace
+        # one object where there is no grace: a near entry then keeps one float less
+        return fresh_until, fresh_until + self.grace if self.grace else fresh_until
 
 
 def _end(option: str) -> Any:
@@ -98,7 +99,7 @@ def _duration(option: str) -> Any:
 
 
 def _share(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
         raise ConfigError(f"jitter={value!r}: a share of the ttl, from 0 to 1")
     return float(value)
 

@@ -49,7 +49,7 @@ class Item:
 
 def tag_label(tag: str) -> str:
     """Return the label of the stamp of `tag`."""
-    if not isinstance(tag, str) or not tag:
+    if type(tag) is not str or not tag:
         raise ConfigError(f"{tag!r} is no tag: a tag is text of at least one character")
     return f"t:~{tag}" if tag.startswith("~") else f"t:{tag}"
 
@@ -80,7 +80,8 @@ class Space:
         path = f"{self.path}.{name}" if self.path else name
         if _NAME.fullmatch(name) is None or len(path) > _DEEPEST:
             raise ConfigError(
-                f"namespace {name!r}: 1 to 40 letters, digits, '_' or '-', {_DEEPEST} with those above"
+                f"namespace {name!r}: 1 to 40 letters, digits, '_' or '-';"
+                f" {_DEEPEST} with those above"
             )
         return Space(self.prefix, path)
 

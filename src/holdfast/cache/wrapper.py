@@ -25,7 +25,7 @@ _HIT = """
         return {wait} _hf_slow(({names}))
     _hf_value = _hf_cell.value
     if _hf_cell.until > _hf_clock():
-        _hf_cell.hits += 1
+        _hf_cell.hits += 1.0
         return _hf_value
     return {wait} _hf_slow(({names}))
 """
@@ -94,7 +94,7 @@ def make_wrapper(
         unpack=f"{tuple_of}= _hf_values" if names else "pass",
         arguments=", ".join(map(_argument, parameters)),
     )
-    scope = {
+    scope: dict[str, Any] = {
         "_hf_index": index,
         "_hf_clock": clock,
         "_hf_slow": slow,
