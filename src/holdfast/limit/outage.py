@@ -43,7 +43,7 @@ class Outage:
         self._observer("limit.store_error", fields)
         retry = 0.0 if self._allow else _RETRY
         states = tuple(
-            RateState(limit, period / 1e6, limit if self._allow else 0, retry)
+            RateState(limit, float(period), limit if self._allow else 0, retry)
             for limit, period in bucket.rates
         )
         first = min(states, key=lambda state: state.limit)

@@ -11,24 +11,23 @@ from holdfast.errors import ConfigError
 
 __all__ = ["Rate", "parse_rates", "rates_text"]
 
-_SECOND = 1_000_000
 _UNITS = {
-    "s": _SECOND,
-    "sec": _SECOND,
-    "second": _SECOND,
-    "m": 60 * _SECOND,
-    "min": 60 * _SECOND,
-    "minute": 60 * _SECOND,
-    "h": 3600 * _SECOND,
-    "hour": 3600 * _SECOND,
-    "d": 86_400 * _SECOND,
-    "day": 86_400 * _SECOND,
-    "w": 604_800 * _SECOND,
-    "week": 604_800 * _SECOND,
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "h": 3600,
+    "hour": 3600,
+    "d": 86_400,
+    "day": 86_400,
+    "w": 604_800,
+    "week": 604_800,
 }
 _RATE = re.compile(r"(\d{1,18})\s*(?:/|\bper\b)\s*(\d{1,9})?\s*([a-z]+)", re.ASCII)
 _AT_MOST = 8  # rates in one text: each is a number in the record and in the headers
-_ROOM = 1 << 60  # limit times microseconds must stay a 64-bit integer, with room to spare
+_MOST = 1_000_000_000  # hits: up to here a double counts them to a millionth
 _EXAMPLE = "write rates as '5/minute', '10 per second', '3/10s' or '5/minute; 100/hour'"
 
 
@@ -37,7 +36,7 @@ class Rate(NamedTuple):
 
     Attributes:
         limit: Hits.
-        period: Microseconds: whole numbers, so that a decision is exact.
+        period: Seconds, whole.
     """
 
     limit: int
@@ -65,7 +64,7 @@ def parse_rates(text: str) -> tuple[Rate, ...]:
 
 def rates_text(rates: tuple[Rate, ...]) -> str:
     """Return the normal form, which stands in the store key: `5/60s+100/3600s`."""
-    return "+".join(f"{rate.limit}/{rate.period // _SECOND}s" for rate in rates)
+    return "+".join(f"{rate.limit}/{rate.period}s" for rate in rates)
 
 
 def _one(part: str, text: str) -> Rate:
@@ -76,6 +75,6 @@ def _one(part: str, text: str) -> Rate:
     limit, period = int(found[1]), int(found[2] or 1) * unit
     if limit < 1 or period < 1:
         raise ConfigError(f"rates={text!r}: {part.strip()!r} lets nothing through; {_EXAMPLE}")
-    if limit * period > _ROOM:
-        raise ConfigError(f"rates={text!r}: {part.strip()!r} is too large to be counted exactly")
+    if limit > _MOST:
+        raise ConfigError(f"rates={text!r}: {part.strip()!r} is above {_MOST:,} hits")
     return Rate(limit, period)

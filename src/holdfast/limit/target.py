@@ -7,7 +7,6 @@ each time it is called, because a swap loop may call it late.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 from holdfast.clock import Clock
 from holdfast.keys import join
@@ -21,20 +20,8 @@ __all__ = ["Target", "Targets"]
 _KNOWN = 8192  # pairs of key and rates that are remembered
 
 
-class Target(NamedTuple):
-    """What a key and its rates come to.
-
-    Attributes:
-        where: The store key.
-        hit_once: The change of a hit of cost 1, which is nearly every one.
-        bucket: What decides.
-        rates: The normal form.
-    """
-
-    where: str
-    hit_once: Change[Decision]
-    bucket: Bucket
-    rates: str
+Target = tuple[str, Change[Decision], Bucket]
+"""The store key; the change of a hit of cost 1, which is nearly every one; what decides."""
 
 
 class Targets:
@@ -63,7 +50,7 @@ class Targets:
         bucket = bucket_of(parsed)
         # Neither algorithm nor rates have a colon in them, so no key can imitate another limit.
         where = join(self._prefix, "l", f"{self._algorithm}:{normal}:{key}")
-        return Target(where, self.hit(bucket, 1), bucket, normal)
+        return where, self.hit(bucket, 1), bucket
 
     def hit(self, bucket: Bucket, cost: int) -> Change[Decision]:
         """Return the change that charges `cost`."""
@@ -74,13 +61,13 @@ class Targets:
         """Return the change that gives `cost` back."""
         _check(cost, bucket)
         refund, clock = bucket.refund, self._clock
-        return lambda record: refund(record, int(clock() * 1e6), cost)
+        return lambda record: refund(record, clock(), cost)
 
     def look(self, bucket: Bucket, cost: int) -> Callable[[bytes | None], Decision]:
         """Return what tells whether `cost` would be allowed."""
         _check(cost, bucket)
         look, clock = bucket.look, self._clock
-        return lambda record: look(record, int(clock() * 1e6), cost)
+        return lambda record: look(record, clock(), cost)
 
 
 def _check(cost: object, bucket: Bucket) -> None:

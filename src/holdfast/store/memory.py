@@ -106,15 +106,24 @@ class MemoryStore(BlockingStore):
 
     def apply(self, key: str, change: Change[T]) -> T:
         """See `CanApply`."""
-        with self._lock:
-            row = self._rows.get(key)
-            if row is None:
-                self._check(key)
-            present = None if row is None or row[1] <= self._clock() else row[0]
+        rows, lock = self._rows, self._lock
+        if key not in rows:
+            self._check(key)
+        lock.acquire()  # with `_write` written out and no `with`: 0.15 us less for a limit check
+        try:
+            row = rows.get(key)
+            now = self._clock()
+            present = None if row is None or row[1] <= now else row[0]
             new, ttl, answer = change(present)
-            if new is not present:
+            if new is present:
+                return answer
+            if row is None or new is None or ttl is None or ttl <= 0:
                 self._write(key, new, ttl)
+            else:  # no row more, so nothing more to sweep
+                rows[key] = (new, now + ttl)
             return answer
+        finally:
+            lock.release()
 
     def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         """See `CanIncrement`."""
