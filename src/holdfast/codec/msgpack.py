@@ -87,7 +87,7 @@ class Msgpack:
             CodecError: It holds a type beyond the list above, nests too deep or is too long.
         """
         try:
-            data = ormsgpack.packb(value, None, _STRICT)
+            data = ormsgpack.packb(value, _write, _STRICT)
         except ormsgpack.MsgpackEncodeError:
             data = _encode_mixed(value)
         else:
@@ -146,18 +146,18 @@ def _encode_mixed(value: object) -> bytes:
 
 def _pack(plain: object) -> bytes:
     try:
-        return ormsgpack.packb(plain, None, _STRICT)
+        return ormsgpack.packb(plain, _write, _STRICT)
     except ormsgpack.MsgpackEncodeError as error:  # a lone surrogate, or too deep
         raise _error(f"cannot be written: {error}") from error
 
 
 def _refuse_foreign(value: object) -> None:
-    """Raise if anything in lists and dicts is not exactly one of the plain types."""
+    """Raise if anything in lists and dicts is of a type that ormsgpack lets pass unasked."""
     level = [value]
     while level:
         kinds = set(map(type, level))
-        if not kinds <= _PLAIN:
-            raise _unknown(next(item for item in level if type(item) not in _PLAIN))
+        if not kinds <= _NATIVE:
+            raise _unknown(next(item for item in level if type(item) not in _NATIVE))
         if not kinds & {list, dict}:
             return
         below: list[object] = []
@@ -172,12 +172,13 @@ def _refuse_foreign(value: object) -> None:
 def _to_plain(value: Any, depth: int) -> object:
     """Return `value` with everything msgpack does not know put as extensions."""
     kind = type(value)
-    write = _WRITERS.get(kind)
-    if write is not None:
-        return write(value)
+    if kind in _AS_IT_IS:
+        return cast("object", value)
+    if kind in _WRITERS:
+        return _WRITERS[kind](value)
     if depth >= MAX_DEPTH:
         raise _error(f"nested deeper than {MAX_DEPTH} containers")
-    if kind is dict and all(type(name) is str for name in value):
+    if kind is dict and _STR.issuperset(map(type, value)):
         return {
             name: item if type(item) in _AS_IT_IS else _to_plain(item, depth + 1)
             for name, item in value.items()
@@ -193,9 +194,12 @@ def _to_plain(value: Any, depth: int) -> object:
     return [_MARKS[kind], *parts]
 
 
-def _write_int(value: int) -> int | Ext:
-    if value in _INT64:
-        return value
+def _write(value: object) -> Ext:
+    """Return the extension for a value without members; what is raised here, ormsgpack hides."""
+    return _WRITERS[type(value)](value)
+
+
+def _write_int(value: int) -> Ext:
     return Ext(1, value.to_bytes(_int_bytes(value), "big", signed=True))
 
 
@@ -211,16 +215,15 @@ def _write_when(tag: int, value: datetime | time) -> Ext:
         raise _error(f"cannot write {error}; use datetime.timezone or zoneinfo") from error
 
 
-_AS_IT_IS = frozenset({type(None), bool, float, str, bytes})
-_PLAIN = _AS_IT_IS | {int, list, dict}
+_STR = frozenset({str})
+_AS_IT_IS = frozenset({type(None), bool, int, float, str, bytes})  # a big int: see _write
 _MARKS: Final[dict[type, Ext]] = {
     tuple: Ext(_TUPLE, _MARK),
     set: Ext(_SET, _MARK),
     frozenset: Ext(_FROZENSET, _MARK),
     dict: Ext(_DICT, _MARK),
 }
-_WRITERS: Final[dict[type, Callable[[Any], object]]] = {
-    **dict.fromkeys(_AS_IT_IS, lambda value: value),
+_WRITERS: Final[dict[type, Callable[[Any], Ext]]] = {
     int: _write_int,
     datetime: partial(_write_when, 2),
     date: lambda value: Ext(3, value.isoformat().encode()),
@@ -229,6 +232,7 @@ _WRITERS: Final[dict[type, Callable[[Any], object]]] = {
     Decimal: lambda value: Ext(6, _TEXT.to_sci_string(value).encode()),
     UUID: lambda value: Ext(7, value.bytes),
 }
+_NATIVE = _AS_IT_IS | _WRITERS.keys() | {list, dict}  # what needs no mark
 
 
 # Reading: whatever is raised here, `decode` turns into a CodecError.
