@@ -18,7 +18,7 @@ from holdfast.clock import monotonic
 __all__ = ["STRIPES", "Stripes", "Waited"]
 
 STRIPES = 64
-_LONGEST_NAP = 0.01
+_FIRST_NAP, _LONGEST_NAP = 0.0001, 0.001  # seconds between two looks at a lock others hold
 
 
 class Waited(Exception):  # noqa: N818 - it names a state, and never leaves the store
@@ -96,7 +96,7 @@ class Stripes:
 
 
 def _flock(file: int, deadline: float) -> None:
-    nap = 0.0002
+    nap = _FIRST_NAP
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

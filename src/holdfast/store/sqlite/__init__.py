@@ -15,7 +15,7 @@ from holdfast.clock import Clock, wall
 from holdfast.errors import StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
-from holdfast.store.sqlite.links import Links
+from holdfast.store.sqlite.links import Link, Links
 
 __all__ = ["SqliteStore"]
 
@@ -90,8 +90,8 @@ class SqliteStore(BlockingStore):
             return
         check(key)
         row = (key, bytes(value), _NEVER if ttl is None else self._clock() + ttl)
-        with self._links.here() as cursor:
-            _write(cursor, row)
+        with self._links.here() as link:
+            _write(link, row)
 
     def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
         if ttl is not None and ttl <= 0:
@@ -132,10 +132,10 @@ class SqliteStore(BlockingStore):
         if old is None:
             return self._count(_ADD, (key, new, expires, now)) > 0
         row = (new, expires, key, old, now)
-        with self._links.here() as cursor:
+        with self._links.here() as link:
             return bool(
-                cursor.execute(_SWAP_PROLONG, row).rowcount
-                or cursor.execute(_SWAP_SHORTEN, row).rowcount
+                link.execute(_SWAP_PROLONG, row).rowcount
+                or link.execute(_SWAP_SHORTEN, row).rowcount
             )
 
     def apply(self, key: str, change: Change[T]) -> T:
@@ -211,34 +211,26 @@ class SqliteStore(BlockingStore):
 
     def _one(self, sql: str, values: Sequence[_Value]) -> Any:
         """Run `sql`; return its first row or None."""
-        with self._links.here() as cursor:
-            return cursor.execute(sql, values).fetchone()
+        with self._links.here() as link:
+            return link.execute(sql, values).fetchone()
 
     def _all(self, sql: str, values: Sequence[_Value]) -> list[Any]:
         """Run `sql`; return all its rows."""
-        with self._links.here() as cursor:
-            return cursor.execute(sql, values).fetchall()
+        with self._links.here() as link:
+            return link.execute(sql, values).fetchall()
 
     def _count(self, sql: str, values: Sequence[_Value]) -> int:
         """Run `sql`; return how many rows it changed."""
-        with self._links.here() as cursor:
-            return cursor.execute(sql, values).rowcount
+        with self._links.here() as link:
+            return link.execute(sql, values).rowcount
 
     def _transact(self, steps: Callable[[sqlite3.Cursor], T]) -> T:
         """Run `steps` as the only writer; what it did is undone if it raises."""
-        with self._links.here() as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                answer = steps(cursor)
-                cursor.execute("COMMIT")
-            except BaseException:
-                if cursor.connection.in_transaction:  # a full disk has rolled back by itself
-                    cursor.execute("ROLLBACK")
-                raise
-        return answer
+        with self._links.here() as link:
+            return link.transact(steps)
 
 
-def _write(cursor: sqlite3.Cursor, row: tuple[str, bytes, float]) -> None:
+def _write(cursor: Link | sqlite3.Cursor, row: tuple[str, bytes, float]) -> None:
     if not cursor.execute(_PROLONG, row).rowcount:  # it did nothing: the row is due earlier now
         cursor.execute(_PUT, row)
 
