@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast import signing
 from holdfast.codec.text import to_text
 from holdfast.errors import ConfigError
 from holdfast.signing import HEADER, ID_BYTES, Key, KeyRing
@@ -97,6 +98,16 @@ def test_a_key_has_the_same_id_in_every_process() -> None:
     assert told.stdout.strip() == Key(TEXT).id.hex() == Key(TEXT.encode()).id.hex()
     assert len(Key(TEXT).id) == ID_BYTES
     assert len({Key(secrets.token_bytes(32)).id for _ in range(200)}) == 200
+
+
+def test_an_unknown_version_does_not_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = KeyRing(NEW)
+    with monkeypatch.context() as patched:
+        patched.setattr(signing, "VERSION", 2)
+        signed = ring.sign(b"hello", "csrf")
+        assert ring.verify(signed, "csrf") == b"hello"
+    assert ring.verify(signed, "csrf") is None
+    assert not ring.is_newest(signed)
 
 
 def test_each_use_and_purpose_has_its_own_key() -> None:

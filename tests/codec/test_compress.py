@@ -1,5 +1,6 @@
 """The compressing stage: short where it is worth it, and bounded whatever a stream claims."""
 
+import tracemalloc
 import zlib
 
 import pytest
@@ -28,8 +29,13 @@ def test_long_values_get_shorter_and_short_ones_are_left() -> None:
 def test_a_bomb_is_refused_before_it_bursts() -> None:
     bomb = b"\x01" + zlib.compress(b"\x00" * 50_000_000, 9)
     assert len(bomb) < 60_000
-    with pytest.raises(CodecError, match="limit of 1000 bytes"):
-        Compress(max_bytes=1000).decode(bomb)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CodecError, match="limit of 1000 bytes"):
+            Compress(max_bytes=1000).decode(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_limit_itself_goes_through() -> None:
