@@ -57,7 +57,7 @@ def test_no_cache_may_store_what_sets_a_cookie(before: Pairs, after: Pairs) -> N
 
 def decision(*, allowed: bool = True, remaining: int = 3, retry_after: float = 0.0) -> Decision:
     rates = (RateState(5, 60.0, remaining, 23.2), RateState(100, 3600.0, 98, 71.9))
-    return Decision(allowed, 5, remaining, retry_after, 23.2, rates)
+    return Decision(allowed, 5, remaining, retry_after, 23.2, 60.0, rates)
 
 
 def test_an_allowed_answer_says_what_remains() -> None:

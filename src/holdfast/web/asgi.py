@@ -47,7 +47,8 @@ class SessionMiddleware:
     Args:
         app: The ASGI application.
         sessions: Where its sessions are kept; their `transport` says how the token travels.
-        lazy: Load nothing by itself; the application awaits `scope["session"].load()`.
+        lazy: Load nothing by itself; the application awaits `scope["session"].load()`. A websocket
+            has its session loaded all the same.
     """
 
     def __init__(self, app: App, sessions: Sessions, *, lazy: bool = False) -> None:
@@ -70,12 +71,10 @@ class SessionMiddleware:
         raw = joined(scope, self.transport.header, "; ")
         return Exchange(self.sessions, self.transport, raw)
 
-    async def _load(self, exchange: Exchange) -> None:
+    async def _load(self, exchange: Exchange, *, lazy: bool = False) -> None:
+        face = self.sessions.aio
         token = exchange.carried[0]
-        if token is None or self.lazy:
-            exchange.session = self.sessions.aio.begin(token)
-        else:
-            exchange.session = await self.sessions.aio.load(token)
+        exchange.session = face.lazy(token) if lazy else await face.load(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
@@ -87,7 +86,7 @@ class SessionMiddleware:
         if exchange is None or exchange.sessions is not self.sessions:
             exchange = self._carried(scope)
             try:
-                await self._load(exchange)
+                await self._load(exchange, lazy=self.lazy and kind == "http")
             except StoreError as error:
                 exchange.tell("session.store_down", error)
                 await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
@@ -102,37 +101,43 @@ class SessionMiddleware:
         reply = _Reply(exchange, send)
         try:
             await self.app(scope, receive, reply)
-        except StoreError as error:
-            if reply.started:
-                raise
-            await _abandon(exchange)
-            await reply.store_down(error)
-        except BaseException:
-            if not reply.started:
+        except BaseException as error:
+            if not reply.over:
                 await _abandon(exchange)
-            raise
+            if reply.started or not isinstance(error, StoreError):
+                raise
+            await reply.store_down(error)
+            return
+        if exchange.session.accessed and not reply.over:  # what was written after the first byte
+            await _commit(exchange, failed=not reply.started)
 
     async def _websocket(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        session = exchange.session
+        exchange.session.response_begun()
         try:
             await self.app(scope, receive, send)
-        finally:
-            # a new session would be a record whose token nobody can be given
-            if session.accessed and not session.is_new:
-                await _abandon(exchange, failed=False)
+        except BaseException:  # the usual end: the peer is gone, and what it said counts
+            await _abandon(exchange, failed=False)
+            raise
+        await _commit(exchange, failed=False)
 
 
 class _Reply:
-    """The `send` of one request: commits the session before the response starts."""
+    """The `send` of one request: commits the session before the response starts.
 
-    __slots__ = ("_exchange", "_replaced", "_send", "started")
+    Attributes:
+        started: The response has begun, ours or the application's.
+        over: Nothing is to be committed any more.
+    """
+
+    __slots__ = ("_exchange", "_replaced", "_send", "over", "started")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
         self._replaced = False
+        self.over = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
@@ -144,6 +149,10 @@ class _Reply:
                 except StoreError as error:
                     await self.store_down(error)
                     return
+                except asyncio.CancelledError:
+                    self.over = True  # the commit goes on by itself
+                    raise
+            exchange.session.response_begun()
             self.started = True
         if not self._replaced:
             await self._send(message)
@@ -151,7 +160,7 @@ class _Reply:
     async def store_down(self, error: StoreError) -> None:
         """Send the answer that says so; what the application still sends is dropped."""
         self._exchange.tell("session.store_down", error)
-        self.started = self._replaced = True
+        self.started = self._replaced = self.over = True
         await _send_answer(self._send, unavailable(), "http.response")
 
 
@@ -164,8 +173,9 @@ async def _answered(exchange: Exchange, message: Message) -> Message:
 
 async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
     """Commit to the end, though the task that waits for it be cancelled."""
-    steps = exchange.sessions.aio.commit(exchange.session, failed=failed)
-    if exchange.sessions.never_waits:
+    sessions = exchange.sessions
+    steps = sessions.aio.commit(exchange.session, failed=failed)
+    if sessions.store is None or getattr(sessions.store, "never_waits", False):
         return await steps
     task = asyncio.ensure_future(steps)
     _finishing.add(task)
@@ -175,8 +185,6 @@ async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
 
 async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
     """Commit though no cookie will be sent: the application failed, or it was a websocket."""
-    if not exchange.session.accessed:
-        return
     try:
         await _commit(exchange, failed=failed)
     except StoreError as error:  # nobody is left to be told but the observer

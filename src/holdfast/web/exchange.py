@@ -6,6 +6,7 @@ way and ask here what the answer must say. An untouched session costs next to no
 
 from collections.abc import Mapping
 
+from holdfast.errors import ConfigError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.web.headers import Headers, forbid_storing, vary_by
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
@@ -14,9 +15,17 @@ __all__ = ["Exchange", "transport_of"]
 
 
 def transport_of(sessions: Sessions) -> Transport:
-    """Return the transport `sessions` were made with, or a cookie with the secure defaults."""
-    transport: Transport | None = sessions.transport
-    return Cookie() if transport is None else transport
+    """Return the transport `sessions` were made with, or a cookie with the secure defaults.
+
+    Raises:
+        ConfigError: It is nothing that can read and write headers.
+    """
+    transport = sessions.transport
+    if transport is None:
+        return Cookie()
+    if not isinstance(transport, Transport):
+        raise ConfigError(f"transport={transport!r}: give a Cookie(...)")
+    return transport
 
 
 class Exchange:

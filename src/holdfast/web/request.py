@@ -13,7 +13,7 @@ from holdfast.session import Session
 __all__ = ["AsgiRequest", "Request", "SessionNotOpen", "WsgiRequest", "inner", "joined"]
 
 T = TypeVar("T")
-Environ = MutableMapping[str, Any]
+Environ = dict[str, Any]
 Scope = MutableMapping[str, Any]
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import warnings
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from holdfast.errors import ConfigError, SessionTooLarge
 from holdfast.web.cookie import (
@@ -40,6 +40,7 @@ _HEAD = re.compile(r"([2-9]|10)\.([A-Za-z0-9_-]{22})")  # how many chunks, and t
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")
 
 
+@runtime_checkable
 class Transport(Protocol):
     """What the middlewares ask of a transport."""
 

@@ -70,6 +70,7 @@ class SessionMiddleware:
         try:
             body = self.app(environ, reply)
         except StoreError as error:
+            reply.abandon()
             return reply.store_down(error)
         except Exception:
             reply.abandon()
@@ -119,7 +120,14 @@ class _Reply:
         if not exchange.untouched:
             outcome = exchange.sessions.commit(exchange.session, failed=status >= "5")
             headers = exchange.answer(headers, outcome)
+        exchange.session.response_begun()
         self._begin(status, headers)
+
+    def finish(self) -> None:
+        """Commit what was written after the first byte, for a client that holds the token."""
+        exchange = self._exchange
+        if exchange.session.accessed:
+            exchange.sessions.commit(exchange.session)
 
     def _begin(self, status: str, headers: Headers) -> None:
         exc_info = self._exc_info
@@ -136,7 +144,10 @@ class _Reply:
     def whole(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Start the response of a body that is complete, and return the body itself."""
         try:
-            self.begin()
+            if self.started:  # by write()
+                self.finish()
+            else:
+                self.begin()
         except BaseException as error:
             _close(body)
             if isinstance(error, StoreError):
@@ -148,23 +159,20 @@ class _Reply:
     def abandon(self, *, failed: bool = True) -> None:
         """Commit though nothing will be sent: the application failed, or the client is gone."""
         exchange = self._exchange
-        if self.started or not exchange.session.accessed:
-            return
         try:
             exchange.sessions.commit(exchange.session, failed=failed)
         except StoreError as error:  # nobody is left to be told but the observer
             exchange.tell("session.store_down", error)
 
     def leave(self) -> None:
-        """Commit for a client that went away before the response started."""
-        failed = not "1" <= self._status < "5" or self._exchange.session.is_new
-        self.abandon(failed=failed)  # a new session would be a record whose token nobody holds
+        """Commit for a client that went away: before the first byte, or in the midst of a body."""
+        self._exchange.session.response_begun()  # no new token reaches him
+        self.abandon(failed=not "1" <= self._status < "5")
 
     def store_down(self, error: StoreError) -> Iterable[bytes]:
         """Start the answer that says so, if it can still be started, and return its body."""
         if self.started:
             raise error
-        self.abandon()
         self._exchange.tell("session.store_down", error)
         status, headers, body = unavailable()
         self._exc_info = None
@@ -175,47 +183,56 @@ class _Reply:
 class _Body:
     """A lazy body: starts the response at its first byte, and closes the body exactly once."""
 
-    __slots__ = ("_body", "_chunks", "_reply")
+    __slots__ = ("_body", "_chunks", "_ended", "_reply")
 
     def __init__(self, reply: _Reply, body: Iterable[bytes]) -> None:
         self._reply = reply
         self._body: Iterable[bytes] | None = body
         self._chunks: Iterator[bytes] | None = None
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        if self._reply.started and self._chunks is not None:
-            return next(self._chunks)
-        return self._first()
-
-    def _first(self) -> bytes:
-        """Return the first chunk that has a byte; the response starts with it."""
+        reply = self._reply
+        if self._ended:
+            raise StopIteration
         try:
-            if self._chunks is None:
-                self._chunks = iter(self._body or ())
-            chunk = b""
-            for chunk in self._chunks:
-                if chunk:
-                    break
-            if not self._reply.started:  # else by write()
-                self._reply.begin()
+            chunk = self._next()
+            if not reply.started:
+                reply.begin()
+            if chunk is None:
+                self._ended = True
+                reply.finish()
         except StoreError as error:
-            self._chunks = iter(self._reply.store_down(error))
-            return next(self._chunks)
+            if reply.started:
+                raise
+            self._ended = True  # what the application would still say is dropped
+            return next(iter(reply.store_down(error)))
         except Exception:
-            self._reply.abandon()
+            self._ended = True
+            reply.abandon()
             raise
-        if not chunk:
+        if chunk is None:
             raise StopIteration
         return chunk
 
+    def _next(self) -> bytes | None:
+        """Return the next chunk; before the start, the next that has a byte; None at the end."""
+        if self._chunks is None:
+            self._chunks = iter(self._body or ())
+        for chunk in self._chunks:
+            if chunk or self._reply.started:
+                return chunk
+        return None
+
     def close(self) -> None:
-        """Let the application clean up; a response that never started still commits."""
+        """Let the application clean up, and commit what a client who went away has done."""
         body, self._body = self._body, None
         try:
-            if not self._reply.started:
+            if not self._ended:
+                self._ended = True
                 self._reply.leave()
         finally:
             if body is not None:
