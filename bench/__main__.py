@@ -40,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := set(asked.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
-    wanted = [name for name in TABLES if not asked.tables or name in asked.tables]
-    if not (asked.full or asked.quick or "growth" in asked.tables):
-        wanted.remove("growth")
+    wanted = asked.tables or [name for name in TABLES if name != "growth" or asked.full]
     tables = _run(wanted, QUICK if asked.quick else FULL)
     if asked.json:
         write_json(tables, asked.json)

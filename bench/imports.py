@@ -33,9 +33,9 @@ LINES = (
     WEB,
 )
 OPTIONAL = frozenset({
-    "cryptography", "typer", "click", "rich", "starlette", "uvicorn", "redis", "valkey", "sqlalchemy",
-    "pymongo", "pymemcache", "emcache", "msgspec", "pydantic", "flask", "django", "pyramid", "tornado",
-    "aiohttp", "boto3", "prometheus_client", "opentelemetry",
+    "cryptography", "typer", "click", "rich", "starlette", "uvicorn", "redis", "valkey", "msgspec",
+    "sqlalchemy", "pymongo", "pymemcache", "emcache", "pydantic", "flask", "django", "pyramid",
+    "tornado", "aiohttp", "boto3", "prometheus_client", "opentelemetry",
 })  # fmt: skip
 _CODE = """\
 import json, sys, time
@@ -48,7 +48,8 @@ except ImportError:
     print("null")
 else:
     took = time.perf_counter_ns() - began
-    print(json.dumps([took, sorted({name.partition(".")[0] for name in set(sys.modules) - before})]))
+    came = {name.partition(".")[0] for name in set(sys.modules) - before}
+    print(json.dumps([took, sorted(came)]))
 """
 
 

@@ -15,7 +15,18 @@ from itertools import repeat
 from statistics import median
 from typing import Any
 
-__all__ = ["FULL", "QUICK", "Case", "Effort", "Missing", "Outcome", "Timing", "Work", "measure", "timing"]
+__all__ = [
+    "FULL",
+    "QUICK",
+    "Case",
+    "Effort",
+    "Missing",
+    "Outcome",
+    "Timing",
+    "Work",
+    "measure",
+    "timing",
+]
 
 NOT_INSTALLED = "not installed"
 _SOURCE = """\
@@ -120,6 +131,8 @@ def measure(cases: Sequence[Case], effort: Effort) -> Outcome:
             try:
                 works = case.make()
             except ImportError as error:
+                if case.ours:
+                    raise  # a hole in the library itself is no missing peer
                 outcome[case.row] = Missing(f"{NOT_INSTALLED} ({error.name})")
                 continue
             outcome[case.row] = {}

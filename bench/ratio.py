@@ -130,7 +130,9 @@ def run(effort: Effort) -> Table:
     for row in table.rows:
         if isinstance(spent := row.cells.get("us"), float):
             row.cells["us"] = spent / (requests * len(columns) * 1e3)
-    table.notes.append(f"{requests:,} requests, {keys:,} keys, Zipf 0.99; us: per request, misses too")
+    table.notes.append(
+        f"{requests:,} requests, {keys:,} keys, Zipf 0.99; us: per request, misses too"
+    )
     _judge(table, columns)
     return table
 

@@ -20,9 +20,10 @@ from bench.targets import Verdict
 __all__ = ["Row", "Table", "ratios", "show", "timed", "write_json"]
 
 PEERS = (
-    "holdfast Beaker dogpile.cache cashews aiocache cachetools cachebox theine limits starsessions"
-    " starlette diskcache async-lru cryptography pycryptodome ormsgpack"
-).split()
+    "holdfast", "Beaker", "dogpile.cache", "cashews", "aiocache", "cachetools", "cachebox",
+    "theine", "limits", "starsessions", "starlette", "diskcache", "async-lru", "cryptography",
+    "pycryptodome", "ormsgpack",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

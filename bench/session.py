@@ -1,11 +1,11 @@
 """Table `session`: one request through a WSGI session middleware.
 
-Law: the visitor comes with the cookie of a session of twelve names. `untouched` does not look at it,
-`read` reads an integer, `read a list` a list (which might have been changed in place), `read+write`
-counts a visit. Every row makes a fresh environ and drains the body.
+Law: the visitor comes with the cookie of a session of twelve names. `untouched` does not look at
+it, `read` reads an integer, `read a list` a list (which might have been changed in place),
+`read+write` counts a visit. Every row makes a fresh environ and drains the body.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,8 @@ from bench.report import Table, timed
 from bench.targets import SESSION_COOKIE, SESSION_MEMORY, UNTOUCHED
 from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
 
-App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Environ = MutableMapping[str, Any]
+App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Wrap = Callable[[App], App]
 
 ENVIRON: dict[str, Any] = {
@@ -39,28 +40,28 @@ def pages(key: str, *, saves: bool) -> tuple[App, dict[str, App]]:
         saves: Whether a write asks for `session.save()`.
     """
 
-    def fill(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def fill(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         session = environ[key]
         session.update(TWELVE)
         if saves:
             session.save()
         return untouched(environ, start_response)
 
-    def untouched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: ARG001 - WSGI
+    def untouched(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: ARG001 - WSGI
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"ok"]
 
-    def read(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def read(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         assert environ[key]["user_id"] == 4711
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"ok"]
 
-    def read_list(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def read_list(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         assert len(environ[key]["cart"]) == 2
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"ok"]
 
-    def write(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def write(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         session = environ[key]
         session["visits"] = session["visits"] + 1
         if saves:
@@ -148,9 +149,7 @@ def run(effort: Effort) -> Table:
                 "Beaker, memory, save_accessed_time=False",
                 lambda: beaker(type="memory", secret=SECRET, save_accessed_time=False),
             ),
-            Case(
-                "Beaker, file", lambda: beaker(type="file", secret=SECRET, data_dir=str(files))
-            ),
+            Case("Beaker, file", lambda: beaker(type="file", secret=SECRET, data_dir=str(files))),
             Case("Beaker, encrypted cookie", beaker_cookie),
             Case("Holdfast, memory", lambda: holdfast("memory://"), ours=True),
             Case("Holdfast, sqlite", lambda: holdfast(f"sqlite:///{rows}"), ours=True),
@@ -165,7 +164,7 @@ def run(effort: Effort) -> Table:
 
 
 def cryptography() -> str:
-    """Say what Beaker seals and signs with: where PyCryptodome is installed its signed ids are slower."""
+    """Say what Beaker seals and signs with; PyCryptodome slows its signed ids down."""
     try:
         from beaker.crypto import hmac, load_default_module
     except ImportError:

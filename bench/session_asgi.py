@@ -5,7 +5,7 @@ a middleware loads on demand, the page that wants the session loads it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,10 +14,11 @@ from bench.measure import Case, Effort, Work, measure
 from bench.report import Table, timed
 from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Load = Callable[[dict[str, Any], Receive], Awaitable[object]]
-App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Load = Callable[[Message, Receive], Awaitable[object]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 Wrap = Callable[[App], App]
 
 SCOPE: dict[str, Any] = {
@@ -43,32 +44,32 @@ async def answer(send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def loaded(scope: dict[str, Any], receive: Receive) -> None:
+async def loaded(scope: Message, receive: Receive) -> None:
     """Do nothing: the middleware has loaded the session already."""
 
 
 def pages(load: Load) -> tuple[App, dict[str, App]]:
     """Return the application that fills a session, and one per column."""
 
-    async def fill(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def fill(scope: Message, receive: Receive, send: Send) -> None:
         await load(scope, receive)
         scope["session"].update(TWELVE)
         await answer(send)
 
-    async def untouched(scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
+    async def untouched(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
         await answer(send)
 
-    async def read(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def read(scope: Message, receive: Receive, send: Send) -> None:
         await load(scope, receive)
         assert scope["session"]["user_id"] == 4711
         await answer(send)
 
-    async def read_list(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def read_list(scope: Message, receive: Receive, send: Send) -> None:
         await load(scope, receive)
         assert len(scope["session"]["cart"]) == 2
         await answer(send)
 
-    async def write(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def write(scope: Message, receive: Receive, send: Send) -> None:
         await load(scope, receive)
         session = scope["session"]
         session["visits"] = session["visits"] + 1
@@ -84,11 +85,11 @@ class Visitor:
         self.headers = [HOST]
         self.sent: list[tuple[str, str]] = []
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self) -> Message:
         """Have no body."""
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: Message) -> None:
         """Drop the answer."""
 
     async def visit(self, app: App) -> None:
@@ -98,7 +99,7 @@ class Visitor:
     async def first_visit(self, app: App) -> None:
         """Visit, and keep the cookie."""
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: Message) -> None:
             for name, value in message.get("headers", ()):
                 self.sent.append((name.decode(), value.decode("latin-1")))
 
@@ -120,7 +121,9 @@ def works(wrap: Wrap, load: Load = loaded) -> Mapping[str, Work]:
 def bare() -> Mapping[str, Work]:
     """No middleware, no session: what every row pays."""
     untouched = pages(loaded)[1]["untouched"]
-    return dict.fromkeys(COLUMNS, Work("await visit(app)", {"visit": Visitor().visit, "app": untouched}))
+    return dict.fromkeys(
+        COLUMNS, Work("await visit(app)", {"visit": Visitor().visit, "app": untouched})
+    )
 
 
 def starlette() -> Mapping[str, Work]:
@@ -137,7 +140,7 @@ def starsessions() -> Mapping[str, Work]:
 
     store = InMemoryStore()
 
-    async def load(scope: dict[str, Any], receive: Receive) -> None:
+    async def load(scope: Message, receive: Receive) -> None:
         await load_session(HTTPConnection(scope, receive))
 
     return works(lambda app: SessionMiddleware(app, store), load)
@@ -157,7 +160,7 @@ def holdfast_lazy() -> Mapping[str, Work]:
     from holdfast import Sessions
     from holdfast.web.asgi import SessionMiddleware
 
-    async def load(scope: dict[str, Any], _: Receive) -> None:
+    async def load(scope: Message, _: Receive) -> None:
         await scope["session"].load()
 
     sessions = Sessions("memory://")

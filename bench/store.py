@@ -26,9 +26,7 @@ VALUE: dict[str, Any] = {
 KEYS = [f"product:{number}" for number in range(1000)]
 
 
-def works(
-    get: Callable[[str], object], put: Callable[[str, Any], object]
-) -> Mapping[str, Work]:
+def works(get: Callable[[str], object], put: Callable[[str, Any], object]) -> Mapping[str, Work]:
     """Return the two columns, over keys that are all there."""
     for key in KEYS:
         put(key, VALUE)
@@ -67,7 +65,9 @@ def plain_sqlite(folder: Path) -> Mapping[str, Work]:
     )
 
     def get(key: str) -> object:
-        row = link.execute("SELECT value FROM rows WHERE key = ? AND expires > 0", (key,)).fetchone()
+        row = link.execute(
+            "SELECT value FROM rows WHERE key = ? AND expires > 0", (key,)
+        ).fetchone()
         return pickle.loads(row[0])  # noqa: S301 - our own bytes
 
     def put(key: str, value: object) -> None:

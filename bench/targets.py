@@ -32,7 +32,9 @@ class Verdict:
     def __str__(self) -> str:
         word = "meets" if self.met else f"misses {self.miss:.2f}x"
         about = f"{self.about}: " if self.about else ""
-        return f"{word}  target {self.target.number}  {about}{self.target.text}; {self.measured:.3g}"
+        return (
+            f"{word}  target {self.target.number}  {about}{self.target.text}; {self.measured:.3g}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

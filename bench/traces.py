@@ -67,7 +67,7 @@ def belady(trace: Sequence[int], room: int) -> int:
 
 
 def _with_next(trace: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield each key with the place of its next request; the end of the trace where there is none."""
+    """Yield each key with the place of its next request, past the end where there is none."""
     upcoming = [0] * len(trace)
     seen: dict[int, int] = {}
     for place in range(len(trace) - 1, -1, -1):
