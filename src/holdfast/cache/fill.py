@@ -17,7 +17,7 @@ from holdfast.cache.near import Hold
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import ANY, Item, tag_label
 from holdfast.entry import Age, Entry, lived, make_marker, pack
-from holdfast.errors import CodecError, StoreError
+from holdfast.errors import CodecError, StoreError, StoreTimeout
 from holdfast.locks import Flight
 
 __all__ = ["Create", "Fill"]
@@ -95,6 +95,8 @@ class Fill:
                 found = await self.looks.look(self.item, ANY)
                 if found.raw is not None:
                     break
+            else:
+                raise StoreTimeout("cache", f"no base for {self.item.name!r}")
             found.stamps |= await self.far.stamps.make(labels, found.stamps)
         except StoreError as error:
             self.looks.trouble("mark", error)
@@ -134,14 +136,13 @@ class Fill:
         if self.far is None:
             self._keep_near(value, times, labels)
             return
-        since = self.hold.since
         if base.failure is None:
-            since = ready
             data = await self._encode(base, value)
             entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
             if not await self._publish_far(self.far, base, entry):
                 return
-        until = min(times[0], since + self.policy.near_ttl)
+        # not from now on: a stamp may have moved since it was read, and the publish won all the same
+        until = min(times[0], self.hold.since + self.policy.near_ttl)
         if not self._keep_near(value, (until, until), labels) and base.failure is None:
             self.core.near.drop([self.item.near])  # what stands there may be older
 
@@ -160,7 +161,7 @@ class Fill:
         late = [label for label in entry.labels if label not in base.stamps]
         try:
             stamps = await far.stamps.late(late, base.stamps) if late else {}
-            if stamps is None or base.raw is None:
+            if stamps is None:
                 return False
             known = base.stamps | stamps
             labels = {label: known.get(label, b"") for label in entry.labels}
