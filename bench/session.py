@@ -5,7 +5,7 @@ it, `read` reads an integer, `read a list` a list (which might have been changed
 `read+write` counts a visit. Every row makes a fresh environ and drains the body.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +15,11 @@ from bench.report import Table, timed
 from bench.targets import SESSION_COOKIE, SESSION_MEMORY, UNTOUCHED
 from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
 
-Environ = MutableMapping[str, Any]
-App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Environ = dict[str, Any]
+App = Callable[[Any, Any], Iterable[bytes]]
 Wrap = Callable[[App], App]
 
-ENVIRON: dict[str, Any] = {
+ENVIRON: Environ = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
     "PATH_INFO": "/",
@@ -72,7 +72,7 @@ def pages(key: str, *, saves: bool) -> tuple[App, dict[str, App]]:
     return fill, dict(zip(COLUMNS, (untouched, read, read_list, write), strict=True))
 
 
-def visit(app: App, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
+def visit(app: App, environ: Environ, start_response: Callable[..., Any]) -> None:
     """Do what a server does for one request."""
     body = app(environ.copy(), start_response)
     for _ in body:

@@ -5,7 +5,7 @@ a middleware loads on demand, the page that wants the session loads it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,14 +14,14 @@ from bench.measure import Case, Effort, Work, measure
 from bench.report import Table, timed
 from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
 
-Message = MutableMapping[str, Any]
+Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 Load = Callable[[Message, Receive], Awaitable[object]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
 Wrap = Callable[[App], App]
 
-SCOPE: dict[str, Any] = {
+SCOPE: Message = {
     "type": "http",
     "asgi": {"version": "3.0"},
     "http_version": "1.1",
