@@ -5,6 +5,7 @@ and waits for its landing in his own way (`bridge.Waits`). A flight carries no v
 failure: whoever waited reads again.
 """
 
+import contextlib
 import os
 import threading
 import weakref
@@ -38,12 +39,15 @@ class Flight:
         tell()
 
     def land(self, error: BaseException | None = None) -> None:
-        """End the flight and wake everybody who waits for it."""
+        """End the flight and wake everybody who waits for it; a second landing changes nothing."""
         with self._guard:
+            if self.landed:
+                return
             self.error, self.landed = error, True
             callbacks, self._callbacks = self._callbacks, []
-        for tell in callbacks:
-            tell()
+        with contextlib.ExitStack() as telling:  # all are told, even if one of them raises
+            for tell in reversed(callbacks):
+                telling.callback(tell)
 
 
 class Flights:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from holdfast.bridge import drive
 from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.memory import MemoryStore, named
 from holdfast.testing.clock import ManualClock
@@ -16,3 +17,35 @@ class TestMemoryStore(StoreSuite):
 
     def open(self, tmp_path: Path, clock: ManualClock) -> MemoryStore:
         return named(str(tmp_path), clock=clock)
+
+
+def test_a_name_keeps_its_rows_while_a_handle_is_open() -> None:
+    first, second = named("kept"), named("kept")
+    first.put("k", b"v")
+    first.close()
+    assert named("kept").get("k") == b"v"
+    assert second.get("k") == b"v"
+    second.close()
+    assert named("kept").get("k") is None
+
+
+def test_names_and_nameless_stores_share_nothing() -> None:
+    one, other, alone = named("one"), named("other"), MemoryStore()
+    one.put("k", b"v")
+    assert other.get("k") is None
+    assert alone.get("k") is None
+    assert MemoryStore().get("k") is None
+
+
+def test_expired_rows_do_not_pile_up() -> None:
+    clock = ManualClock()
+    store = MemoryStore(clock=clock)
+    for number in range(10_000):
+        store.put(f"k{number}", b"v", ttl=5)
+        clock.advance(0.1)
+    assert len(store) <= 1100
+
+
+def test_the_async_face_needs_no_thread() -> None:
+    steps = MemoryStore().aio.swap("k", None, b"v")
+    assert drive(steps) is True

@@ -5,6 +5,7 @@ wrong with a URL is a `ConfigError` that says the mend, and never repeats what m
 """
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +18,7 @@ from holdfast.store.wrap import Prefixed
 
 __all__ = ["open_store"]
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _GROUP = "holdfast.stores"
 _COMMON = ("prefix", "timeout")
 _DISK = "write three slashes for a relative path and four for an absolute one, as in"
@@ -103,7 +105,7 @@ def _prefixed(store: OpenStore, prefix: object) -> OpenStore:
 
 def _parse(url: str, options: dict[str, object]) -> _Address:
     scheme, colon, _ = url.partition("://")
-    if not colon or not scheme:
+    if not colon or _SCHEME.fullmatch(scheme) is None:
         raise ConfigError(f"a store's URL begins with one of {_schemes()}")
     try:
         parts = urlsplit(url)
