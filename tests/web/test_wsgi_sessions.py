@@ -438,7 +438,7 @@ def test_054_a_store_error_after_the_first_byte_is_the_servers(shop: Shop) -> No
 @pytest.mark.parametrize("path", ["/", "/read", "/write"])
 @pytest.mark.filterwarnings("ignore::wsgiref.validate.WSGIWarning")
 def test_the_servers_contract_is_kept(shop: Shop, kind: str, path: str) -> None:
-    app: Any = validator(SessionMiddleware(validator(by_kind(kind)), shop.sessions))  # type: ignore[arg-type]
+    app: Any = validator(SessionMiddleware(validator(by_kind(kind)), shop.sessions))
     assert call_wsgi(app, environ(path)).body == b"x"
 
 

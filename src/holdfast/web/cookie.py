@@ -43,11 +43,26 @@ def values(header: str, name: str) -> list[str]:
         header: The raw Cookie header.
         name: The name, compared octet by octet.
     """
-    found: list[str] = []
     at = header.find(name)
+    if at < 0:
+        return []
+    end = at + len(name)
+    # once, and as browsers write it
+    if (
+        header.find(name, end) < 0
+        and header.startswith("=", end)
+        and (at == 0 or header.startswith("; ", at - 2))
+    ):
+        return [header[end + 1 :].partition(";")[0].strip(_BLANK)]
+    return _values(header, name, at)
+
+
+def _values(header: str, name: str, at: int) -> list[str]:
+    """Return the same for whatever a client may write; the name stands at `at` first."""
+    found: list[str] = []
     while at >= 0:
         end = _after_equals(header, at + len(name))
-        if end and (at == 0 or header[at - 2 : at] == "; " or _begins(header, at)):
+        if end and _begins(header, at):
             stop = header.find(";", end)
             if stop < 0:
                 found.append(header[end:].strip(_BLANK))

@@ -19,6 +19,7 @@ from holdfast.web.exchange import Exchange, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
 from holdfast.web.request import Environ, WsgiRequest, inner
+from holdfast.web.transport import Transport
 
 __all__ = ["LimitMiddleware", "SessionMiddleware"]
 
@@ -28,7 +29,7 @@ StartResponse = Callable[..., Write]
 App = Callable[[Environ, Any], Iterable[bytes]]
 
 _SESSION = "holdfast.session"
-_EXCHANGE = "holdfast.exchange"
+_REPLY = "holdfast.reply"
 _WHOLE = (list, tuple)  # a body that runs no more code of the application
 
 
@@ -53,20 +54,22 @@ class SessionMiddleware:
 
     def open(self, environ: Environ) -> None:
         """Put the session into `environ` before this middleware is called; nothing is loaded."""
-        if _EXCHANGE not in environ:
-            environ[_EXCHANGE] = self._exchange(environ)
+        if _REPLY not in environ:
+            environ[_REPLY] = self._reply(environ)
 
-    def _exchange(self, environ: Environ) -> Exchange:
-        exchange = Exchange(self.sessions, self.transport, environ.get(self._header))
-        environ[_SESSION] = exchange.session = self.sessions.load(exchange.carried[0])
-        return exchange
+    def _reply(self, environ: Environ) -> "_Reply":
+        reply = _Reply(self.sessions, self.transport, environ.get(self._header))
+        environ[_SESSION] = reply.session = self.sessions.load(reply.carried[0])
+        return reply
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        exchange = environ.pop(_EXCHANGE, None)  # an environ that is used twice is two requests
-        if exchange is None or exchange.sessions is not self.sessions:
-            exchange = self._exchange(environ)
-        reply = _Reply(exchange, start_response)
+        reply: _Reply | None = environ.pop(
+            _REPLY, None
+        )  # an environ that is used twice is two requests
+        if reply is None or reply.sessions is not self.sessions:
+            reply = self._reply(environ)
+        reply.server = start_response
         try:
             body = self.app(environ, reply)
         except StoreError as error:
@@ -80,21 +83,22 @@ class SessionMiddleware:
         return _Body(reply, body)
 
 
-class _Reply:
+class _Reply(Exchange):
     """The response of one request: holds its start back until the session is committed."""
 
-    __slots__ = ("_exc_info", "_exchange", "_headers", "_start", "_status", "_write", "started")
+    __slots__ = ("_exc_info", "_headers", "_status", "_write", "server", "started")
 
-    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
-        self._exchange = exchange
-        self._start = start_response
+    server: StartResponse
+
+    def __init__(self, sessions: Sessions, transport: Transport, raw: str | None) -> None:
+        Exchange.__init__(self, sessions, transport, raw)
         self._status = ""
         self.started = False
 
     def __call__(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Be the `start_response` of the application."""
         if self.started:
-            return self._start(status, headers, exc_info)  # the server raises what was caught
+            return self.server(status, headers, exc_info)  # the server raises what was caught
         if self._status and exc_info is None:
             raise AssertionError("start_response was called twice without exc_info")
         self._status = status
@@ -114,28 +118,26 @@ class _Reply:
         Raises:
             StoreError: It could not be committed; nothing was started.
         """
-        exchange = self._exchange
         status = self._status
         headers = self._headers if status else self._unanswered()
-        if not exchange.untouched:
-            outcome = exchange.sessions.commit(exchange.session, failed=status >= "5")
-            headers = exchange.answer(headers, outcome)
-        exchange.session.response_begun()
+        if not self.untouched:
+            outcome = self.sessions.commit(self.session, failed=status >= "5")
+            headers = self.answer(headers, outcome)
+        self.session.response_begun()
         self._begin(status, headers)
 
     def finish(self) -> None:
         """Commit what was written after the first byte, for a client that holds the token."""
-        exchange = self._exchange
-        if exchange.session.accessed:
-            exchange.sessions.commit(exchange.session)
+        if self.session.accessed:
+            self.sessions.commit(self.session)
 
     def _begin(self, status: str, headers: Headers) -> None:
         exc_info = self._exc_info
         self.started = True
         if exc_info is None:
-            self._write = self._start(status, headers)
+            self._write = self.server(status, headers)
         else:
-            self._write = self._start(status, headers, exc_info)
+            self._write = self.server(status, headers, exc_info)
 
     def _unanswered(self) -> Headers:
         self.abandon()
@@ -158,22 +160,21 @@ class _Reply:
 
     def abandon(self, *, failed: bool = True) -> None:
         """Commit though nothing will be sent: the application failed, or the client is gone."""
-        exchange = self._exchange
         try:
-            exchange.sessions.commit(exchange.session, failed=failed)
+            self.sessions.commit(self.session, failed=failed)
         except StoreError as error:  # nobody is left to be told but the observer
-            exchange.tell("session.store_down", error)
+            self.tell("session.store_down", error)
 
     def leave(self) -> None:
         """Commit for a client that went away: before the first byte, or in the midst of a body."""
-        self._exchange.session.response_begun()  # no new token reaches him
+        self.session.response_begun()  # no new token reaches him
         self.abandon(failed=not "1" <= self._status < "5")
 
     def store_down(self, error: StoreError) -> Iterable[bytes]:
         """Start the answer that says so, if it can still be started, and return its body."""
         if self.started:
             raise error
-        self._exchange.tell("session.store_down", error)
+        self.tell("session.store_down", error)
         status, headers, body = unavailable()
         self._exc_info = None
         self._begin(status, headers)
