@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.measure import Case, Effort, Work, measure
 from bench.report import Table, timed
-from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
+from bench.visits import COLUMNS, SECRET, TWELVE_IN_JSON, cookie_of
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -53,7 +53,7 @@ def pages(load: Load) -> tuple[App, dict[str, App]]:
 
     async def fill(scope: Message, receive: Receive, send: Send) -> None:
         await load(scope, receive)
-        scope["session"].update(TWELVE)
+        scope["session"].update(TWELVE_IN_JSON)
         await answer(send)
 
     async def untouched(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI

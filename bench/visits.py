@@ -1,11 +1,13 @@
 """What a visitor's session holds, for every session middleware alike.
 
-Law: twelve names, nothing that JSON cannot carry; about 500 bytes. Each column is one kind of page.
+Law: twelve names, about 500 bytes, one of them a time, as sessions have it. Where a middleware of the
+table writes JSON, the time is text, for every row of that table. Each column is one kind of page.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["COLUMNS", "SECRET", "TWELVE", "cookie_of"]
+__all__ = ["COLUMNS", "SECRET", "TWELVE", "TWELVE_IN_JSON", "cookie_of"]
 
 COLUMNS = ("untouched", "read", "read a list", "read+write")
 SECRET = "a secret of the benchmarks, long enough for everybody"
@@ -21,9 +23,11 @@ TWELVE: dict[str, Any] = {
     "visits": 12,
     "discount": 0.15,
     "consent": True,
-    "last_search": "earl grey loose leaf 250 g",
+    "signed_in": datetime(2024, 6, 7, 8, 9, 10, 111213, tzinfo=UTC),
     "next": "/orders/2024/0815?page=2",
 }
+
+TWELVE_IN_JSON = TWELVE | {"signed_in": TWELVE["signed_in"].isoformat()}
 
 
 def cookie_of(headers: list[tuple[str, str]]) -> str:
