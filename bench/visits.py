@@ -1,7 +1,7 @@
 """What a visitor's session holds, for every session middleware alike.
 
-Law: twelve names, about 500 bytes, one of them a time, as sessions have it. Where a middleware of the
-table writes JSON, the time is text, for every row of that table. Each column is one kind of page.
+Law: twelve names, about 500 bytes, one of them a time. Where a middleware of a table writes JSON,
+the time is text for every row of that table. Each column is one kind of page.
 """
 
 from datetime import UTC, datetime
