@@ -114,7 +114,7 @@ class World:
             stage.rows.put(stamps.key(label), make_stamp())
 
     def store(self, *, fresh: float, stale: float = 0.0, tags: Sequence[str] = ()) -> None:
-        """Put an entry of version 0 into the last tier, fresh for so long and then so long stale."""
+        """Put an entry of version 0 into the last tier, fresh for a while, then stale."""
         until = self.stage.clock() + fresh
         labels = Space("").item(KEY, tags).labels
         if not self.far:

@@ -387,13 +387,9 @@ def test_what_a_crashed_creation_left_reads_as_absent() -> None:
         def check(_ends: list[End]) -> None:
             if stage.rows.get(STORE_KEY) is not None and here.created == 0:
                 seen.append(here.processes[0].read())
-                assert play_alone(World.fill(again(here))) == (0, "creation 1")
+                assert play_alone(World(stage).fill()) == (0, "creation 1")
 
         return Scene([here.fill()], check)
-
-    def again(here: World) -> World:
-        other = World(here.stage)
-        return other
 
     play_every_order(scene, crash=(0,))
     assert seen

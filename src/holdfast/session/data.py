@@ -9,7 +9,7 @@ None and never raise. An array of two is a forward note: the id a rotated sessio
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ormsgpack
@@ -21,17 +21,18 @@ __all__ = [
     "Message",
     "Note",
     "Record",
+    "blank",
     "decode",
     "encode",
     "encode_note",
     "encode_value",
     "is_same_write",
+    "made",
     "new_message_id",
-    "new_rev",
 ]
 
 VERSION = 1
-_LENGTH = 8
+_TYPES = [int, bytes, int, float, float, dict, dict, list]
 _LATEST = 1e11  # no time of ours lies behind the year 5138; NaN and infinity fail the comparison
 _pack = ormsgpack.packb
 _unpack = ormsgpack.unpackb
@@ -70,13 +71,13 @@ class Record(NamedTuple):
     seen: float
     reserved: Mapping[str, Any]
     data: dict[str, bytes]
-    messages: Sequence[Message]
+    messages: list[Message]
 
     @property
     def user(self) -> str | int | None:
-        """Who is signed in."""
-        user: str | int | None = self.reserved.get("user")
-        return user
+        """Who is signed in; our own fields are as little trusted as any byte of a record."""
+        user = self.reserved.get("user")
+        return user if isinstance(user, str | int) else None
 
 
 class Note(NamedTuple):
@@ -89,11 +90,6 @@ class Note(NamedTuple):
     target: str
 
 
-def new_rev() -> bytes:
-    """Return the mark of a new write: 16 random bytes."""
-    return secrets.token_bytes(16)
-
-
 def new_message_id() -> bytes:
     """Return the name of one message: 8 random bytes."""
     return secrets.token_bytes(8)
@@ -101,8 +97,19 @@ def new_message_id() -> bytes:
 
 def encode(record: Record) -> bytes:
     """Return the bytes of `record`."""
-    messages = [tuple(message) for message in record.messages] if record.messages else ()
-    return _pack((VERSION, *record[:-1], messages))
+    if record.messages:
+        return _pack((VERSION, *record[:-1], [tuple(message) for message in record.messages]))
+    return _pack((VERSION, *record))
+
+
+def made(fields: Iterable[object]) -> Record:
+    """Return the record of these fields: `Record._make` without its detour."""
+    return tuple.__new__(Record, fields)
+
+
+def blank(now: float) -> Record:
+    """Return the record a new session starts from."""
+    return Record(b"", 0, now, now, {}, {}, [])
 
 
 def encode_note(target: str) -> bytes:
@@ -116,41 +123,17 @@ def decode(raw: bytes) -> Record | Note | None:
         array = _unpack(raw)
     except ormsgpack.MsgpackDecodeError:
         return None
-    if type(array) is not list or len(array) < 2 or array[0] != VERSION:
+    if type(array) is not list or array[:1] != [VERSION]:
         return None
-    if len(array) == 2:
-        return Note(array[1]) if type(array[1]) is str else None
-    return _record(array) if len(array) == _LENGTH else None
-
-
-def _record(array: list[Any]) -> Record | None:
-    """Return the record `array` is, after a look at each of its parts."""
-    _, rev, gen, created, seen, reserved, data, messages = array
-    if (
-        type(rev) is bytes
-        and type(gen) is int
-        and type(created) is float
-        and type(seen) is float
-        and 0.0 <= created < _LATEST
-        and 0.0 <= seen < _LATEST
-        and type(reserved) is dict
-        and type(data) is dict
-        and type(messages) is list
-        and _is_reserved(reserved)
-    ):
-        checked = _messages(messages) if messages else []
-        if checked is not None:
-            return Record(rev, gen, created, seen, reserved, data, checked)
-    return None
-
-
-def _is_reserved(fields: dict[str, Any]) -> bool:
-    """Return whether the reserved fields have the types the rest relies on; unknown ones may be."""
-    return (
-        type(fields.get("csrf", b"")) is bytes
-        and isinstance(fields.get("user", ""), str | int)
-        and isinstance(fields.get("login", 0.0), float)
-    )
+    if [*map(type, array)] != _TYPES:
+        return Note(array[1]) if len(array) == 2 and type(array[1]) is str else None
+    record = made(array[1:])
+    if not (0.0 <= record.created < _LATEST and 0.0 <= record.seen < _LATEST):
+        return None
+    if not record.messages:
+        return record
+    messages = _messages(array[-1])
+    return None if messages is None else record._replace(messages=messages)
 
 
 def _messages(found: list[Any]) -> list[Message] | None:

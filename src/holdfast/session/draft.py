@@ -21,24 +21,23 @@ from holdfast.session.operations import (
     Append,
     Change,
     Changes,
-    Gone,
     Increment,
-    Put,
     SignIn,
     is_number,
 )
 from holdfast.session.token import id_of, new_token
 
-__all__ = ["FLAT", "Base", "Draft"]
+__all__ = ["FLAT", "MISSING", "PUT", "Base", "Draft"]
 
 FLAT: frozenset[type] = frozenset(
     {type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, Decimal, UUID}
 )
 """Types whose values cannot change in place, so that who was handed one has changed nothing."""
 
-_MISSING: Any = object()
-_PUT = Put(b"")  # stands in the marks until commit, when the value is encoded as it is then
-_GONE = Gone()
+MISSING: Any = object()
+"""What stands in no session."""
+PUT = b""
+"""The mark of a name that was given a value: it is encoded at commit, as it is then."""
 
 
 class Base(NamedTuple):
@@ -77,7 +76,8 @@ class Draft:
     posted: Sequence[Message] = ()
     claimed: AbstractSet[bytes] = frozenset()
     unreadable: tuple[str, ...] = ()
-    committed = False
+    touched = False  # whether something was done to the contents
+    committed: Changes | None = None  # what the last commit wrote
     old_key = False  # cookie-only: sealed by a key that is not the newest
 
     def __init__(self, codec: Codec, now: float, base: Base | None = None) -> None:
@@ -112,8 +112,8 @@ class Draft:
 
         Bytes that cannot be read are as good as absent: no request fails for them.
         """
-        value = self.live.get(name, _MISSING)
-        if value is _MISSING:
+        value = self.live.get(name, MISSING)
+        if value is MISSING:
             try:
                 value = self.live[name] = self.codec.decode(self.encoded[name])
             except (CodecError, TypeError):
@@ -143,19 +143,21 @@ class Draft:
     def put(self, name: str, value: object) -> None:
         """Set a name; it is encoded at commit, as it is then."""
         self.live[name] = value
-        self.marks[name] = _PUT
+        self.marks[name] = PUT
+        self.touched = True
 
     def remove(self, name: str) -> None:
         """Delete a name that is there."""
         self.live.pop(name, None)
         self.handed.discard(name)
         self._forget(name)
-        self.marks[name] = _GONE
+        self.marks[name] = None
+        self.touched = True
 
     def clear(self) -> None:
         """Delete all names and messages, also those that will be there at commit."""
         self._see({})
-        self.cleared = True
+        self.cleared = self.touched = True
         self.claimed = frozenset()
 
     def increment(self, name: str, by: float) -> None:
@@ -164,11 +166,10 @@ class Draft:
         if not is_number(value) or not is_number(by):
             raise TypeError(f"{name!r}: increment adds an int or a float to an int or a float")
         self.live[name] = value + by
-        mark = self.marks.get(name)
-        if mark is None or isinstance(mark, Increment):
-            self.marks[name] = Increment(by if mark is None else mark.by + by)
-        else:  # set or deleted before, by this very request
-            self.marks[name] = _PUT
+        mark = self.marks.get(name, Increment(0))
+        # Set or deleted before by this very request, it is simply set.
+        self.marks[name] = Increment(mark.by + by) if isinstance(mark, Increment) else PUT
+        self.touched = True
 
     def append(self, name: str, item: object) -> None:
         """Add to a list; the item is taken as it is now."""
@@ -178,16 +179,19 @@ class Draft:
             raise TypeError(f"{name!r} is no list: append has nothing to add to")
         value.append(item)
         self.live[name] = value
-        mark = self.marks.get(name)
+        mark = self.marks.get(name, Append([]))
         if isinstance(mark, Append):
             mark.items.append(encoded)
+            self.marks[name] = mark
         else:
-            self.marks[name] = Append([encoded]) if mark is None else _PUT
+            self.marks[name] = PUT
+        self.touched = True
 
     def post(self, box: str, value: object) -> None:
         """Leave a message in `box`."""
         encoded = encode_value(self.codec, box[2:], value)
         self.posted = [*self.posted, Message(new_message_id(), box, encoded)]
+        self.touched = True
 
     def stored_in(self, box: str) -> list[Message]:
         """Return the stored messages of `box` that were not handed out yet."""
@@ -207,6 +211,7 @@ class Draft:
         stored = ids & {one.id for one in self.stored_in(box)}
         self.claimed |= stored
         self.posted = [one for one in self.posted if one.id not in ids]
+        self.touched = True
         return taken
 
     def read(self, messages: Sequence[Message]) -> list[Any]:
@@ -228,6 +233,7 @@ class Draft:
             return stored
         if self.csrf is None:
             self.csrf = new_secret()
+            self.touched = True
         return self.csrf
 
     def needs_csrf(self) -> bool:
@@ -250,76 +256,93 @@ class Draft:
             self.expire = True
         self._see({})
         self.now = now
-        self.base = self.forwarded = self.sign_in = self.csrf = self.token = None
-        self.rotating = self.forced = self.cleared = False
-        self.posted, self.claimed = (), frozenset()
+        self.base = self.forwarded = self.sign_in = self.token = None
+        self.rotating = False
+        self._calm()
 
     def revert(self) -> None:
-        """Forget what was done to the contents and not committed."""
+        """Forget what was done to the contents and not committed yet."""
         self._see({} if self.base is None else self.base.record.data)
-        self.cleared = self.forced = False
-        self.posted, self.claimed = (), frozenset()
+        self._calm()
+
+    def keep(self) -> None:
+        """Write at commit, changed or not."""
+        self.forced = self.touched = True
 
     def gather(self) -> Changes:
-        """Return what was done to the contents, encoded.
+        """Return what was done to the contents, encoded; `NOTHING_DONE` itself if nothing was.
 
         Raises:
             CodecError: A value cannot be written; the error names the session key.
         """
-        names = {name: self._encoded(name, mark) for name, mark in self.marks.items()}
-        for name in self.handed:
-            if name not in names and (change := self._in_place(name)) is not None:
-                names[name] = change
-        base = self.base
-        reserved = {} if base is None or self.csrf is None else {"csrf": self.csrf}
-        if not (names or self.cleared or self.posted or self.claimed or reserved or self.forced):
+        if not (self.touched or self.handed):
             return NOTHING_DONE
-        gen = 0 if base is None else base.record.gen
-        return Changes(self.cleared, names, self.posted, self.claimed, reserved, gen, self.forced)
+        if self.committed is not None:
+            self._absorb(self.committed)
+        names: dict[str, Change] = {}
+        for name, mark in self.marks.items():
+            names[name] = self._encoded(name) if mark == PUT else self._operated(name, mark)
+        for name in self.handed:
+            if name not in names and self._is_changed_in_place(name):
+                names[name] = self._encoded(name)
+        if not (names or self.touched):
+            return NOTHING_DONE
+        changes = Changes(names)
+        changes.cleared, changes.forced = self.cleared, self.forced
+        changes.posted, changes.claimed = self.posted, self.claimed
+        if self.csrf is not None and self.base is not None:
+            changes.reserved, changes.gen = {"csrf": self.csrf}, self.base.record.gen
+        return changes
 
     def is_changed(self) -> bool:
         """Return whether there is something to commit."""
         if self.sign_in is not None or self.rotating or self.doomed:
             return True
         try:
-            return bool(self.gather())
+            return self.gather() is not NOTHING_DONE
         except CodecError:
             return True
 
     def settle(self, changes: Changes) -> None:
         """Go on from what was committed; values in the application's hands stay there."""
-        if changes.names:
-            encoded = dict(self.encoded)
-            for name, change in changes.names.items():
-                if isinstance(change, Gone):
-                    encoded.pop(name, None)
-                else:
-                    encoded[name] = change.encoded if isinstance(change, Put) else change.own
-            self.encoded = encoded
+        self.committed = changes
+        if self.touched:
             self.marks = {}
-        if changes:
-            self.cleared = self.forced = False
-            self.posted, self.claimed, self.csrf = (), frozenset(), None
-        self.committed = True
+            self._calm()
 
-    def _encoded(self, name: str, mark: Change) -> Change:
-        if isinstance(mark, Gone):
-            return mark
-        own = encode_value(self.codec, name, self.live[name])
+    def _absorb(self, committed: Changes) -> None:
+        """Take over what was committed as loaded, to find what is changed in place after it."""
+        written = {
+            name: change if isinstance(change, bytes) else change.own
+            for name, change in committed.names.items()
+            if change is not None
+        }
+        self.encoded = {**self.encoded, **written}
+        self.committed = NOTHING_DONE
+
+    def _encoded(self, name: str) -> bytes:
+        return encode_value(self.codec, name, self.live[name])
+
+    def _operated(self, name: str, mark: Change) -> Change:
+        """Return an operation with its result; a put if the result was changed in place besides."""
         if isinstance(mark, Increment):
-            return Increment(mark.by, own)
+            return Increment(mark.by, self._encoded(name))
         if isinstance(mark, Append):
-            untouched = name not in self.handed
+            own, untouched = self._encoded(name), name not in self.handed
             if untouched or own == mark.apply(self.encoded.get(name), self.codec):
                 return Append(mark.items, own)
-        return Put(own)
+            return own
+        return mark
 
-    def _in_place(self, name: str) -> Put | None:
-        """Return the change of a value that was handed out, if it was changed in place."""
-        own, loaded = encode_value(self.codec, name, self.live[name]), self.encoded[name]
-        if own == loaded or own == self.codec.encode(self.codec.decode(loaded)):
-            return None  # an older codec may have put the same value in other bytes
-        return Put(own)
+    def _is_changed_in_place(self, name: str) -> bool:
+        own, loaded = self._encoded(name), self.encoded[name]
+        # An older codec may have put the same value in other bytes.
+        return own != loaded and own != self.codec.encode(self.codec.decode(loaded))
+
+    def _calm(self) -> None:
+        """Forget what was noted beside names."""
+        self.touched = self.forced = self.cleared = False
+        self.posted, self.claimed, self.csrf = (), frozenset(), None
 
     def _see(self, encoded: Mapping[str, bytes]) -> None:
         self.encoded, self.live, self.handed, self.marks = encoded, {}, set(), {}

@@ -28,14 +28,14 @@ from holdfast.session.data import (
     Message,
     Note,
     Record,
+    blank,
     decode,
     encode,
     encode_note,
     is_same_write,
-    new_rev,
 )
 from holdfast.session.draft import Base, Draft
-from holdfast.session.operations import Changes
+from holdfast.session.operations import NOTHING_DONE, Changes
 from holdfast.session.policy import Times
 from holdfast.session.token import id_of, new_token
 from holdfast.store.protocol import AsyncStore
@@ -142,7 +142,7 @@ class Engine:
             CodecError: A value cannot be written; nothing of the contents was.
             StoreError: The store failed. After `StoreTimeout` the outcome is unknown.
         """
-        late = draft.committed
+        late = draft.committed is not None
         for handle in draft.doomed:
             await self.destroy(handle)
         draft.doomed = ()
@@ -150,7 +150,7 @@ class Engine:
             self._tell("corrupt", draft.handle, name=name)
         draft.unreadable = ()
         if failed:
-            draft.revert()
+            draft.revert()  # the secret of a page that was not sent goes, too
         changes = draft.gather()
         if draft.base is None:
             outcome = await self._create(draft, changes)
@@ -164,9 +164,9 @@ class Engine:
     async def _create(self, draft: Draft, changes: Changes) -> Outcome:
         """Store a new session, if there is something to remember."""
         sign_in, now = draft.sign_in, self._clock()
-        record = changes.replay(Record(b"", 0, now, now, {}, {}, ()), self._codec)
+        record = changes.replay(blank(now), self._codec, now)
         empty = not (record.data or record.messages or sign_in or draft.csrf)
-        if empty or draft.committed:
+        if empty or draft.committed is not None:
             return Outcome(None, None, expire=draft.expire)
         if draft.forwarded is not None:
             return self._dropped(draft, draft.forwarded, "forwarded")
@@ -174,7 +174,7 @@ class Engine:
         if sign_in is not None:
             record = sign_in.enter(record)
         for _ in range(_RESENDS):
-            base = self._stamped(draft.new_id(), record, now)
+            base = _based(draft.new_id(), record)
             if await self._swap(base.id, None, base.raw, self._ttl(base.record)):
                 draft.base, draft.sign_in = base, None
                 return self._sent(draft.token, base.record)
@@ -185,13 +185,14 @@ class Engine:
         self, draft: Draft, base: Base, changes: Changes, *, user: str | int | None
     ) -> Outcome:
         """Do `changes` to whatever the record has become; write nothing if they change nothing."""
-        before = base.record
-        record = changes.replay(before, self._codec) if changes else before
+        if changes is NOTHING_DONE:
+            return await self._touch(draft, base)
+        before, now = base.record, self._clock()
+        record = changes.replay(before, self._codec, now)
         if record[4:] == before[4:] and not changes.forced:
-            await self._touch(draft, base)
-            return NOTHING
+            return await self._touch(draft, base)
         for attempt in range(_ATTEMPTS):
-            new = self._stamped(base.id, record, self._clock())
+            new = _based(base.id, record)
             if await self._swap(base.id, base.raw, new.raw, self._ttl(new.record)):
                 draft.base = new
                 if base.record is not before:
@@ -202,15 +203,15 @@ class Engine:
                 return self._dropped(draft, base.id, "destroyed")
             if user is not None and found.record.user != user:
                 return self._dropped(draft, base.id, "another user")
-            base, record = found, changes.replay(found.record, self._codec)
+            base, record = found, changes.replay(found.record, self._codec, self._clock())
         raise self._busy()
 
-    async def _touch(self, draft: Draft, base: Base) -> None:
+    async def _touch(self, draft: Draft, base: Base) -> Outcome:
         """Move `seen` if it lags; for this, nothing is repeated and nobody fails."""
         now = self._clock()
         draft.base = base
-        if draft.committed or not self._times.must_touch(base.record.seen, now):
-            return
+        if draft.committed is not None or not self._times.must_touch(base.record.seen, now):
+            return NOTHING
         record = base.record._replace(seen=now)
         raw = encode(record)
         try:
@@ -218,17 +219,17 @@ class Engine:
                 draft.base = Base(base.id, raw, record)
         except StoreError:
             self._tell("touch_failed", base.id)
+        return NOTHING
 
     async def _rotate(self, draft: Draft, base: Base, changes: Changes) -> Outcome:
         """Go on under a new token, and leave a forward note under the old one."""
-        before, sign_in, now = base, draft.sign_in, self._clock()
+        before, sign_in = base, draft.sign_in
         token, written = new_token(), None
         handle = id_of(token) or ""
         for attempt in range(_ATTEMPTS):
             old = base.record if sign_in is None else sign_in.welcome(base.record)
-            record = changes.replay(old, self._codec)
-            record = record if sign_in is None else sign_in.enter(record)
-            new = self._stamped(handle, record, now)
+            record = changes.replay(old, self._codec, self._clock())
+            new = _based(handle, record if sign_in is None else sign_in.enter(record))
             if not await self._swap(handle, written, new.raw, self._ttl(new.record)):
                 raise self._busy()  # nobody else can know this id
             written = new.raw
@@ -278,8 +279,9 @@ class Engine:
             stored = draft.stored_in(box)[:most]
             if base is None or not stored:
                 break
-            record = Changes(claimed={one.id for one in stored}).replay(base.record, self._codec)
-            new = self._stamped(base.id, record, self._clock())
+            claiming = Changes({})
+            claiming.claimed = {one.id for one in stored}
+            new = _based(base.id, claiming.replay(base.record, self._codec, self._clock()))
             if await self._swap(base.id, base.raw, new.raw, self._ttl(new.record)):
                 draft.base, taken = new, stored
                 break
@@ -354,11 +356,6 @@ class Engine:
             longest = min(_LONGEST_WAIT, 0.001 * 2.0**attempt)
             await self._waits.sleep(random.uniform(0.0, longest))  # noqa: S311 - no secret
 
-    def _stamped(self, handle: str, record: Record, now: float) -> Base:
-        """Return `record` as a new write of now."""
-        stamped = Record(new_rev(), record.gen, record.created, now, *record[4:])
-        return Base(handle, encode(stamped), stamped)
-
     def _ttl(self, record: Record) -> float:
         return self._times.ttl(record.created, record.seen)
 
@@ -383,3 +380,8 @@ class Engine:
 
     def _busy(self) -> StoreTimeout:
         return StoreTimeout(self._settings.store, "others kept writing to this session")
+
+
+def _based(handle: str, record: Record) -> Base:
+    """Return `record` as it will be stored under `handle`."""
+    return Base(handle, encode(record), record)

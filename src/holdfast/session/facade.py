@@ -198,7 +198,7 @@ class Sessions:
             StoreError: The store failed; after `StoreTimeout` it is unknown what it did.
         """
         draft = draft_of(session)
-        if draft is None or not session.accessed:
+        if draft is None:
             return NOTHING
         return self._home.commit(draft, failed=failed)
 
@@ -246,7 +246,7 @@ class AioSessions:
     async def commit(self, session: Session, *, failed: bool = False) -> Outcome:
         """Write what the application did; see `Sessions.commit`."""
         draft = draft_of(session)
-        if draft is None or not session.accessed:
+        if draft is None:
             return NOTHING
         return await self._home.acommit(draft, failed=failed)
 

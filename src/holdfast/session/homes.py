@@ -21,15 +21,15 @@ class Loop:
     """Sessions in a store, for event loops; the awaited half of a home.
 
     Args:
-        store: Where they are.
+        engine: Over an async store.
         settings: What both faces share.
     """
 
-    def __init__(self, store: OpenStore, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings) -> None:
         self.clock = settings.clock
         self.times = settings.times
         self._codec = settings.codec
-        self._engine = Engine(aio_face(store), LoopWaits(), settings)
+        self._engine = engine
 
     def open(self, token: str | None) -> Draft:
         """Return a new session where there is no token; else reading would block the loop."""
@@ -80,7 +80,8 @@ class Stored:
     @cached_property
     def aio(self) -> Loop:
         """The awaited half."""
-        return Loop(self._store, self._settings)
+        engine = Engine(aio_face(self._store), LoopWaits(), self._settings)
+        return Loop(engine, self._settings)
 
     def open(self, token: str | None) -> Draft:
         """Read what stands under `token`."""

@@ -8,21 +8,19 @@ nobody has signed in or out meanwhile.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from types import MappingProxyType
+from random import randbytes
 from typing import Any, NamedTuple
 
 from holdfast.codec import Codec
 from holdfast.errors import CodecError
-from holdfast.session.data import Message, Record
+from holdfast.session.data import Message, Record, made
 
 __all__ = [
     "NOTHING_DONE",
     "Append",
     "Change",
     "Changes",
-    "Gone",
     "Increment",
-    "Put",
     "SignIn",
     "is_number",
 ]
@@ -31,24 +29,6 @@ __all__ = [
 def is_number(value: object) -> bool:
     """Return whether `value` can be incremented; a bool is no number here."""
     return type(value) is int or type(value) is float
-
-
-class Put(NamedTuple):
-    """A name was given a value, or its value was changed in place."""
-
-    encoded: bytes
-
-    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:  # noqa: ARG002 - as others
-        """Return what stands under the name afterwards."""
-        return self.encoded
-
-
-class Gone(NamedTuple):
-    """A name was deleted."""
-
-    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:  # noqa: ARG002 - as others
-        """Return that nothing stands under the name afterwards."""
-        return None
 
 
 class Increment(NamedTuple):
@@ -62,7 +42,7 @@ class Increment(NamedTuple):
     by: float
     own: bytes = b""
 
-    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:
+    def apply(self, present: bytes | None, codec: Codec) -> bytes:
         """Return the encoded sum."""
         value = 0 if present is None else _read(present, codec)
         return codec.encode(value + self.by) if is_number(value) else self.own
@@ -79,7 +59,7 @@ class Append(NamedTuple):
     items: list[bytes]
     own: bytes = b""
 
-    def apply(self, present: bytes | None, codec: Codec) -> bytes | None:
+    def apply(self, present: bytes | None, codec: Codec) -> bytes:
         """Return the encoded longer list."""
         value = [] if present is None else _read(present, codec)
         if type(value) is not list:
@@ -87,7 +67,9 @@ class Append(NamedTuple):
         return codec.encode(value + [codec.decode(item) for item in self.items])
 
 
-Change = Put | Gone | Increment | Append
+Change = bytes | None | Increment | Append
+"""What happened to a name: it was given a value or changed in place (its bytes), or deleted (None),
+or counted up, or appended to."""
 
 
 def _read(encoded: bytes, codec: Codec) -> Any:
@@ -98,67 +80,60 @@ def _read(encoded: bytes, codec: Codec) -> Any:
         return None
 
 
-class Changes(NamedTuple):
+class Changes:
     """What one request did to the contents of its session.
 
     Attributes:
-        cleared: Whatever is there at commit goes first.
         names: What happened to each name.
+        cleared: Whatever is there at commit goes first.
         posted: New flash messages and notifications.
         claimed: Ids of the messages that were handed out.
         reserved: Our own fields that changed.
-        gen: The generation of the record these changes were made on.
+        gen: The generation of the record that `reserved` was made on.
         forced: Write even if nothing changed.
     """
 
-    cleared: bool = False
-    names: Mapping[str, Change] = MappingProxyType({})
+    cleared = False
     posted: Sequence[Message] = ()
     claimed: AbstractSet[bytes] = frozenset()
-    reserved: Mapping[str, Any] = MappingProxyType({})
-    gen: int = 0
-    forced: bool = False
+    reserved: Mapping[str, Any] | None = None
+    gen = 0
+    forced = False
 
-    def __bool__(self) -> bool:
-        return bool(
-            self.names
-            or self.cleared
-            or self.posted
-            or self.claimed
-            or self.reserved
-            or self.forced
-        )
+    def __init__(self, names: Mapping[str, Change]) -> None:
+        self.names = names
 
-    def replay(self, record: Record, codec: Codec) -> Record:
-        """Return `record` with these changes made; its `rev` and `seen` stay for others to move."""
-        data = {} if self.cleared else dict(record.data)
+    def replay(self, record: Record, codec: Codec, now: float) -> Record:
+        """Return `record` with these changes made at `now`, as a new write of its own `rev`."""
+        _, gen, created, _, reserved, data, messages = record
+        data = {} if self.cleared else data.copy()
         for name, change in self.names.items():
-            encoded = change.apply(data.get(name), codec)
-            if encoded is None:
+            if isinstance(change, bytes):
+                data[name] = change
+            elif change is None:
                 data.pop(name, None)
             else:
-                data[name] = encoded
-        messages = record.messages
+                data[name] = change.apply(data.get(name), codec)
         if self.cleared or self.claimed or self.posted:
             kept = [] if self.cleared else [m for m in messages if m.id not in self.claimed]
             messages = [*kept, *self.posted]
-        reserved = record.reserved
-        if self.reserved and record.gen == self.gen:
+        if self.reserved is not None and gen == self.gen:
             reserved = {**reserved, **self.reserved}
-        return Record(record.rev, record.gen, record.created, record.seen, reserved, data, messages)
+        rev = randbytes(16)  # noqa: S311 - tells writes apart, keeps no secret
+        return made((rev, gen, created, now, reserved, data, messages))
 
     def lost(self, before: Record, theirs: Record) -> list[str]:
-        """Return the names another request changed from `before` and that `replay` overwrites."""
-        names = theirs.data.keys() | before.data.keys() if self.cleared else self.names.keys()
+        """Return the names that another request changed from `before` and `replay` overwrites."""
+        names = {name for name, _ in theirs.data.items() ^ before.data.items()}
         return sorted(
             name
-            for name in names
-            if theirs.data.get(name) != before.data.get(name)
-            and not isinstance(self.names.get(name), Increment | Append)
+            for name in (names if self.cleared else names & self.names.keys())
+            if not isinstance(change := self.names.get(name), Increment | Append)
+            and change != theirs.data.get(name)
         )
 
 
-NOTHING_DONE = Changes()
+NOTHING_DONE = Changes({})
 
 
 class SignIn(NamedTuple):
@@ -180,11 +155,11 @@ class SignIn(NamedTuple):
         """Return `record` without what belongs to another user."""
         if record.user is None or record.user == self.user:
             return record
-        return record._replace(data={}, messages=())
+        return record._replace(data={}, messages=[])
 
     def enter(self, record: Record) -> Record:
         """Return `record` with the user signed in: born anew, of the next generation."""
-        reserved = {"user": self.user, "login": self.at, "csrf": self.csrf}
+        reserved: dict[str, Any] = {"user": self.user, "login": self.at, "csrf": self.csrf}
         if self.label is not None:
             reserved["label"] = self.label
         return record._replace(gen=record.gen + 1, created=self.at, reserved=reserved)

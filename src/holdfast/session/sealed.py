@@ -10,10 +10,10 @@ import math
 from holdfast.codec.seal import Seal
 from holdfast.errors import CodecError, SessionCommitted, SessionTooLarge
 from holdfast.session.csrf import new_secret
-from holdfast.session.data import Record, decode, encode
+from holdfast.session.data import Record, blank, decode, encode
 from holdfast.session.draft import Base, Draft
 from holdfast.session.engine import NOTHING, Outcome, Settings
-from holdfast.session.operations import Changes
+from holdfast.session.operations import NOTHING_DONE, Changes
 from holdfast.session.token import id_of, new_token
 
 __all__ = ["Sealed"]
@@ -76,8 +76,8 @@ class Sealed:
         if failed:
             draft.revert()
         changes = draft.gather()
-        if draft.committed:
-            if changes and draft.base is not None:
+        if draft.committed is not None:
+            if changes is not NOTHING_DONE and draft.base is not None:
                 raise SessionCommitted("the response has begun: its cookie can no longer be sent")
             return NOTHING
         record = self._next(draft, changes)
@@ -100,14 +100,14 @@ class Sealed:
         settings, base, sign_in = self._settings, draft.base, draft.sign_in
         now = settings.clock()
         if base is None:
-            record = changes.replay(Record(b"", 0, now, now, {}, {}, ()), settings.codec)
+            record = changes.replay(blank(now), settings.codec, now)
             if not (record.data or record.messages or sign_in or draft.csrf):
                 return None
             handle = draft.handle
             record = record._replace(reserved={"csrf": draft.csrf or new_secret()})
         else:
             before = base.record if sign_in is None else sign_in.welcome(base.record)
-            record = changes.replay(before, settings.codec)
+            record = changes.replay(before, settings.codec, now)
             renewed = sign_in is not None or draft.rotating
             must = renewed or changes.forced or draft.old_key
             if not (
@@ -119,7 +119,7 @@ class Sealed:
             handle = (id_of(new_token()) or "") if renewed else base.id
         if sign_in is not None:
             record = sign_in.enter(record)
-        return record._replace(rev=bytes.fromhex(handle), seen=now)
+        return record._replace(rev=bytes.fromhex(handle))
 
     def _tell(self, event: str, handle: str) -> None:
         self._settings.observer(f"session.{event}", {"handle": handle})

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from holdfast.clock import Clock
 from holdfast.errors import SessionCommitted
 from holdfast.session import csrf
-from holdfast.session.draft import FLAT, Draft
-from holdfast.session.operations import SignIn
+from holdfast.session.draft import FLAT, MISSING, Draft
+from holdfast.session.operations import NOTHING_DONE, SignIn
 from holdfast.session.policy import Times
 
 __all__ = ["AioSession", "Home", "Session", "draft_of"]
@@ -53,32 +53,37 @@ class Session(MutableMapping[str, Any]):
         accessed: Whether the application looked at it or touched it in any way.
     """
 
-    __slots__ = ("_begun", "_draft", "_home", "_token", "accessed")
+    __slots__ = ("_begun", "_draft", "_home", "_loaded", "_token", "accessed")
 
-    def __init__(self, home: Home, token: str | None, draft: Draft | None = None) -> None:
+    def __init__(self, home: Home, token: str | None, loaded: Draft | None = None) -> None:
         self._home = home
         self._token = token
-        self._draft = draft
+        self._loaded = loaded
+        self._draft: Draft | None = None  # None until the application touches it
         self._begun = False
         self.accessed = False
 
     def response_begun(self) -> None:
         """Note that no token can be sent any more: what a middleware says of an untouched one."""
         self._begun = True
-        if self._draft is not None:
-            self._draft.committed = True
+        if self._draft is not None and self._draft.committed is None:
+            self._draft.committed = NOTHING_DONE
 
     def _open(self) -> Draft:
-        self.accessed = True
         draft = self._draft
         if draft is None:
-            draft = self._draft = self._home.open(self._token)
-            draft.committed = self._begun
+            self.accessed = True
+            draft = self._loaded
+            if draft is None:
+                draft = self._home.open(self._token)
+            if self._begun:
+                draft.committed = NOTHING_DONE
+            self._draft = draft
         return draft
 
     def _writing(self) -> Draft:
-        draft = self._open()
-        if draft.committed and not self._home.may_write(draft):
+        draft = self._draft or self._open()
+        if draft.committed is not None and not self._home.may_write(draft):
             raise SessionCommitted(
                 "the response has begun: its cookie can no longer be sent; write to the session "
                 "before the first byte"
@@ -94,9 +99,8 @@ class Session(MutableMapping[str, Any]):
         Raises:
             StoreError: The store could not be asked.
         """
-        if self._draft is None:
-            self._draft = await self._home.aopen(self._token)
-            self._draft.committed = self._begun
+        if self._draft is None and self._loaded is None:
+            self._loaded = await self._home.aopen(self._token)
         return self
 
     @property
@@ -107,8 +111,10 @@ class Session(MutableMapping[str, Any]):
     # A dict
 
     def __getitem__(self, name: str) -> Any:
-        draft = self._open()
-        value = draft.fetch(name)
+        draft = self._draft or self._open()
+        value = draft.live.get(name, MISSING)
+        if value is MISSING:
+            value = draft.fetch(name)
         if type(value) not in FLAT:
             draft.handed.add(name)
         return value
@@ -155,8 +161,7 @@ class Session(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         self.accessed = True
-        draft = self._draft
-        if draft is None:
+        if self._draft is None and self._loaded is None:
             return "<Session not loaded>"
         return f"<Session {self.id[:12]}, {len(self)} names>"
 
@@ -207,7 +212,7 @@ class Session(MutableMapping[str, Any]):
         Raises:
             SessionCommitted: The response has begun and the client holds no token.
         """
-        self._writing().forced = True
+        self._writing().keep()
 
     def revert(self) -> None:
         """Forget what this request did to names, messages and notifications and not committed.
@@ -260,7 +265,7 @@ class Session(MutableMapping[str, Any]):
         if draft.sign_in is not None:
             return seconds > 0
         at = None if draft.base is None else draft.base.record.reserved.get("login")
-        return at is not None and self._home.clock() - at < seconds
+        return isinstance(at, float) and self._home.clock() - at < seconds
 
     # Operations: both tabs count
 
@@ -349,7 +354,7 @@ class Session(MutableMapping[str, Any]):
 
     def _before_first_byte(self, verb: str) -> Draft:
         draft = self._open()
-        if draft.committed:
+        if draft.committed is not None:
             raise SessionCommitted(f"{verb}: the response has begun, no new token can be sent")
         return draft
 
@@ -387,13 +392,11 @@ class AioSession:
 
     async def _claim(self, box: str, most: int | None) -> list[Any]:
         session = await self._session.load()
-        session.accessed = True
-        draft = draft_of(session)
-        if draft is None or not draft.messages_in(box):
+        if not session._open().messages_in(box):  # noqa: SLF001 - the same file
             return []
-        return await session._home.aclaim(session._writing(), box, most)  # noqa: SLF001 - same file
+        return await session._home.aclaim(session._writing(), box, most)  # noqa: SLF001 - the same
 
 
 def draft_of(session: Session) -> Draft | None:
-    """Return what `session` loaded and did, for the face that commits it."""
+    """Return what `session` loaded and did, for the face that commits it; None if untouched."""
     return session._draft  # noqa: SLF001 - the same file

@@ -1,0 +1,322 @@
+"""The rules of the cache, each with what happens without it."""
+
+from mutation import Mutation
+
+__all__ = ["MUTATIONS"]
+
+_ORDERS = "tests/interleave/test_fill_orders.py::"
+_CHANGE = f"{_ORDERS}test_fill_and_change"
+_LATE = f"{_ORDERS}test_fill_with_late_tags_and_tag[two processes-False]"
+
+MUTATIONS = [
+    Mutation(
+        "absent is a base",
+        "cache/fill.py",
+        "                    marker = make_marker()\n",
+        "                    break\n",
+        f"{_CHANGE}[two processes-delete-False]",
+    ),
+    Mutation(
+        "a marker that is always the same",
+        "entry.py",
+        "ormsgpack.packb([_MARKER, os.urandom(_NONCE)])",
+        "ormsgpack.packb([_MARKER, b''])",
+        f"{_CHANGE}[two processes-delete-False]",
+    ),
+    Mutation(
+        "a publish that compares nothing",
+        "cache/fill.py",
+        "            return await far.store.swap(self.item.far, base.raw, raw, ttl)\n",
+        "            await far.store.put(self.item.far, raw, ttl)\n            return True\n",
+        f"{_ORDERS}test_first_publish_wins",
+    ),
+    Mutation(
+        "the base of before the flight was won",
+        "cache/fill.py",
+        "                found = await self.looks.look(self.item, ANY)\n",
+        "",
+        f"{_ORDERS}test_fill_and_fill[one process, far only-False]",
+    ),
+    Mutation(
+        "no second look at whether somebody was quicker",
+        "cache/fill.py",
+        "        if not self.anew and base.age(self.core.clock()) is Age.FRESH:\n",
+        "        if False:\n",
+        f"{_ORDERS}test_fill_and_fill[one process, far only-False]",
+    ),
+    Mutation(
+        "a marker is a value",
+        "entry.py",
+        "            return None\n        case [\n            (1 | 2)",
+        '            return Entry(b"\\xc0", 0.0, math.inf, math.inf, {})\n'
+        "        case [\n            (1 | 2)",
+        f"{_ORDERS}test_what_a_crashed_creation_left_reads_as_absent",
+    ),
+    Mutation(
+        "stamps read after the creation",
+        "cache/fill.py",
+        "            known = base.stamps | stamps\n",
+        "            known = await far.stamps.read(list(entry.labels))\n",
+        f"{_CHANGE}[two processes-tag-False]",
+    ),
+    Mutation(
+        "a missing stamp is no difference",
+        "cache/found.py",
+        "any(known.get(label) != at for",
+        "any(known.get(label, at) != at for",
+        "tests/cache/test_far.py::test_a_lost_stamp_is_a_miss",
+    ),
+    Mutation(
+        "stamps are not compared",
+        "cache/found.py",
+        "if entry is None or any(known.get(label) != at for label, at in entry.labels.items()):",
+        "if entry is None:",
+        f"{_CHANGE}[two processes-tag-False]",
+    ),
+    Mutation(
+        "~any moves after the tags",
+        "cache/stamps.py",
+        """\
+        await self._far.put(self.key(ANY), make_stamp())
+        await self._far.put_many({key: make_stamp() for key in self.keys(labels)})
+""",
+        """\
+        await self._far.put_many({key: make_stamp() for key in self.keys(labels)})
+        await self._far.put(self.key(ANY), make_stamp())
+""",
+        _LATE,
+    ),
+    Mutation(
+        "~any does not move",
+        "cache/stamps.py",
+        "        await self._far.put(self.key(ANY), make_stamp())\n",
+        "",
+        _LATE,
+    ),
+    Mutation(
+        "~any read before the late stamps",
+        "cache/stamps.py",
+        """\
+        stamps = await self.make(labels, await self.read(labels))
+        any_now = await self._far.get(self.key(ANY))
+""",
+        """\
+        any_now = await self._far.get(self.key(ANY))
+        stamps = await self.make(labels, await self.read(labels))
+""",
+        _LATE,
+    ),
+    Mutation(
+        "~any is not asked",
+        "cache/stamps.py",
+        "        if any_now is None or any_now != before.get(ANY):\n",
+        "        if any_now is None:\n",
+        _LATE,
+    ),
+    Mutation(
+        "late tags are forgotten",
+        "cache/fill.py",
+        "        labels = (*self.item.labels, *dict.fromkeys(late))\n",
+        "        labels = self.item.labels\n",
+        f"{_ORDERS}test_a_late_tag_invalidates_like_any_other",
+    ),
+    Mutation(
+        "a stale value is served after a failure without a second look",
+        "cache/fill.py",
+        "        again = await self.looks.look(self.item)\n",
+        "        again = base\n",
+        f"{_ORDERS}test_a_failed_creation_serves_no_stale_value_that_was_invalidated",
+    ),
+    Mutation(
+        "other bytes are served after a failure",
+        "cache/fill.py",
+        "        if again.raw != base.raw or again.age(self.core.clock()) is Age.DEAD:\n",
+        "        if again.value is NOTHING:\n            again = base\n        if False:\n",
+        f"{_ORDERS}test_a_failed_creation_serves_no_stale_value_that_was_invalidated",
+    ),
+    Mutation(
+        "near before far in delete",
+        "cache/engine.py",
+        """\
+        try:
+            if self._far is not None:
+                there = await self._far.store.delete_many([item.far for item in items])
+        finally:
+            self._near.drop([item.near for item in items])
+""",
+        """\
+        self._near.drop([item.near for item in items])
+        if self._far is not None:
+            there = await self._far.store.delete_many([item.far for item in items])
+""",
+        f"{_ORDERS}test_read_and_change_in_one_process[delete]",
+    ),
+    Mutation(
+        "near before far in invalidate_tags",
+        "cache/engine.py",
+        """\
+        try:
+            if self._far is not None:
+                await self._far.stamps.move(labels)
+        finally:
+            self._near.drop_labels(labels)
+""",
+        """\
+        self._near.drop_labels(labels)
+        if self._far is not None:
+            await self._far.stamps.move(labels)
+""",
+        f"{_ORDERS}test_read_and_change_in_one_process[tag]",
+    ),
+    Mutation(
+        "near before far in clear",
+        "cache/engine.py",
+        "        try:\n            if self._far is not None:\n"
+        "                await self._far.stamps.move([space.label])\n        finally:\n",
+        "        self._near.clear()\n        if self._far is not None:\n"
+        "            await self._far.stamps.move([space.label])\n        if False:\n",
+        f"{_ORDERS}test_read_and_change_in_one_process[clear]",
+    ),
+    Mutation(
+        "delete leaves the near tier",
+        "cache/engine.py",
+        "        finally:\n            self._near.drop([item.near for item in items])\n"
+        "        return there\n",
+        "        finally:\n            pass\n        return there\n",
+        f"{_CHANGE}[one process, near and far-delete-False]",
+    ),
+    Mutation(
+        "a placeholder that was removed still counts",
+        "cache/near.py",
+        "            if hold.void or not hold.moved.isdisjoint(labels):\n",
+        "            if not hold.moved.isdisjoint(labels):\n",
+        f"{_ORDERS}test_read_and_change_in_one_process[delete]",
+    ),
+    Mutation(
+        "a near put although its tag moved",
+        "cache/near.py",
+        "            if hold.void or not hold.moved.isdisjoint(labels):\n",
+        "            if hold.void:\n",
+        f"{_ORDERS}test_read_and_change_in_one_process[tag]",
+    ),
+    Mutation(
+        "a put without a placeholder of before",
+        "cache/engine.py",
+        "                await self._put_far(self._far, values, times)\n",
+        "                await self._put_far(self._far, values, times)\n"
+        "                holds = {item: self._near.hold(item.near) for item in values}\n",
+        f"{_ORDERS}test_put_and_change_in_one_process",
+    ),
+    Mutation(
+        "a put that was overtaken leaves what is near",
+        "cache/engine.py",
+        "            self._near.drop(older)  # failed, unknown, or somebody wrote meanwhile\n",
+        "            pass\n",
+        f"{_ORDERS}test_put_and_change_in_one_process[put]",
+    ),
+    Mutation(
+        "a refresh that was overtaken leaves what is near",
+        "cache/fill.py",
+        "            self.core.near.drop([self.item.near])  # what stands there may be older\n",
+        "            pass\n",
+        f"{_ORDERS}test_refresh_and_read",
+    ),
+    Mutation(
+        "near keeps what was not published",
+        "cache/fill.py",
+        "            if not await self._publish_far(self.far, base, entry):\n                return\n",
+        "            await self._publish_far(self.far, base, entry)\n",
+        f"{_CHANGE}[one process, near and far-delete-False]",
+    ),
+    Mutation(
+        "near keeps what was perhaps published",
+        "cache/fill.py",
+        '            self.looks.trouble("publish", error)\n            return False\n',
+        '            self.looks.trouble("publish", error)\n            return True\n',
+        "tests/cache/test_trouble.py::test_an_unknown_publish_keeps_nothing_near",
+    ),
+    Mutation(
+        "near_ttl counts from the publish",
+        "cache/fill.py",
+        "        until = min(times[0], self.hold.since + self.policy.near_ttl)\n",
+        "        until = min(times[0], ready + self.policy.near_ttl)\n",
+        f"{_ORDERS}test_near_ttl_bounds_what_another_process_serves",
+    ),
+    Mutation(
+        "near_ttl counts from after the far read",
+        "cache/found.py",
+        "            until = min(found.fresh_until, hold.since + policy.near_ttl)\n",
+        "            until = min(found.fresh_until, self._core.clock() + policy.near_ttl)\n",
+        f"{_ORDERS}test_near_ttl_counts_from_before_the_far_read",
+    ),
+    Mutation(
+        "who waited gets the value of the creation",
+        "cache/engine.py",
+        """\
+            await self._waits.join(flight)
+            if flight.error is not None and not anew:
+                raise flight.error
+
+    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:
+        \"\"\"Create for all who wait; a caller that is cancelled hands the creation on to them.\"\"\"
+        failure = None
+        try:
+            return await fill.run(found, flight)
+""",
+        """\
+            await self._waits.join(flight)
+            if flight.error is not None and not anew:
+                raise flight.error
+            return self._core.codec.last
+
+    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:
+        failure = None
+        try:
+            self._core.codec.last = await fill.run(found, flight)
+            return self._core.codec.last
+""",
+        f"{_CHANGE}[one process, far only-delete-False]",
+    ),
+    Mutation(
+        "a failure is not shared",
+        "cache/engine.py",
+        "                raise flight.error\n",
+        "                pass\n",
+        f"{_ORDERS}test_a_failure_is_shared_with_those_who_waited",
+    ),
+    Mutation(
+        "a cancelled creator fails all who wait",
+        "cache/engine.py",
+        "        except Exception as error:\n            failure = error\n",
+        "        except BaseException as error:\n            failure = error\n",
+        "tests/cache/test_single_flight.py::test_a_cancelled_task_hands_the_creation_on",
+    ),
+    Mutation(
+        "nobody is served stale while one creates",
+        "cache/engine.py",
+        "            if not anew and found.age(self._core.clock()) is Age.STALE:\n",
+        "            if False:\n",
+        f"{_ORDERS}test_a_stale_value_is_served_while_one_creates",
+    ),
+    Mutation(
+        "a chain waits for itself",
+        "cache/engine.py",
+        "                if flown_here(flight):\n",
+        "                if False:\n",
+        f"{_ORDERS}test_a_creation_may_ask_for_its_own_key",
+    ),
+    Mutation(
+        "everybody creates",
+        "cache/engine.py",
+        "                if mine:\n",
+        "                if True:\n",
+        f"{_ORDERS}test_fill_and_fill[one process, far only-False]",
+    ),
+    Mutation(
+        "a counter is kept near",
+        "cache/found.py",
+        "        if not found.counter:\n",
+        "        if True:\n",
+        "tests/cache/test_far.py::test_counters_are_never_kept_near",
+    ),
+]

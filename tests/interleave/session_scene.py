@@ -1,0 +1,168 @@
+"""A stage with one stored session, and visitors who come to it at the same time."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+
+from holdfast.codec.msgpack import Msgpack
+from holdfast.session import Outcome, Session
+from holdfast.session.data import Message, Note, Record, decode, encode, encode_note
+from holdfast.session.engine import NOTHING, Engine, Settings
+from holdfast.session.homes import Loop
+from holdfast.session.policy import times_from
+from holdfast.session.session import draft_of
+from holdfast.session.token import id_of, new_token
+from holdfast.testing.interleave import End, Scene, Stage, play_every_order
+
+CODEC = Msgpack()
+Act = Callable[[Session], object]
+Data = dict[str, object]
+
+
+class Play:
+    """One stored session on `stage`.
+
+    Attributes:
+        token: What its client holds.
+        events: What the observer was told: the event's name, its fields.
+    """
+
+    def __init__(self, stage: Stage, data: Mapping[str, object], **record: object) -> None:
+        self.stage = stage
+        self.events: list[tuple[str, Mapping[str, object]]] = []
+        self.settings = Settings(
+            times=times_from(600, 3600, touch_every=60, forward_note=60),
+            codec=CODEC,
+            prefix="",
+            clock=stage.clock,
+            observer=lambda event, fields: self.events.append((event, fields)),
+            store="stage",
+            persistent=lambda: False,
+        )
+        self.home = Loop(Engine(stage.store, stage.waits, self.settings), self.settings)
+        self.token = self.store(data, **record)
+
+    def store(self, data: Mapping[str, object], **record: object) -> str:
+        """Store a session; return its token."""
+        token, now = new_token(), self.stage.clock()
+        given = {
+            "rev": b"r" * 16,
+            "gen": 0,
+            "created": now,
+            "seen": now,
+            "reserved": {"csrf": b"c" * 32},
+            "data": {name: CODEC.encode(value) for name, value in data.items()},
+            "messages": [],
+        }
+        self.put(token, encode(Record(**{**given, **record})))  # type: ignore[arg-type]
+        return token
+
+    def put(self, token: str, raw: bytes) -> None:
+        """Store `raw` under the id of `token`."""
+        self.stage.rows.put(key_of(token), raw, 1000)
+
+    async def load(self, token: str | None = None) -> Session:
+        token = self.token if token is None else token
+        return Session(self.home, token, await self.home.aopen(token))
+
+    async def commit(self, session: Session, *, failed: bool = False) -> Outcome:
+        draft = draft_of(session)
+        if draft is None:
+            return NOTHING
+        return await self.home.acommit(draft, failed=failed)
+
+    async def visit(self, *acts: Act, failed: bool = False, token: str | None = None) -> Outcome:
+        """Be one request: load, do each of `acts`, commit."""
+        session = await self.load(token)
+        for act in acts:
+            waiting = act(session)
+            if inspect.isawaitable(waiting):
+                await waiting
+        return await self.commit(session, failed=failed)
+
+    def at(self, token: str | None) -> Record | Note | None:
+        """Return what stands under `token`."""
+        raw = None if token is None else self.stage.rows.get(key_of(token))
+        return None if raw is None else decode(raw)
+
+    def records(self) -> list[Record]:
+        """Return every record that is alive, wherever it is."""
+        raws = [self.stage.rows.get(key) for key in self.stage.rows.scan("s:")]
+        found = [decode(raw) for raw in raws if raw is not None]
+        return [one for one in found if isinstance(one, Record)]
+
+    def record(self) -> Record:
+        """Return the one record that is alive."""
+        (record,) = self.records()
+        return record
+
+    def data(self) -> Data:
+        """Return the data of the one record that is alive."""
+        return values(self.record())
+
+    def swaps(self) -> list[int]:
+        """Return whose swaps reached the store, in their order."""
+        log = self.stage.log
+        return [who for who, what in log if not isinstance(what, str) and what.operation == "swap"]
+
+    def told(self, event: str) -> int:
+        """Return how often the observer heard `event`."""
+        return sum(name == f"session.{event}" for name, _ in self.events)
+
+
+def key_of(token: str) -> str:
+    return f"s:{id_of(token)}"
+
+
+def values(record: Record) -> Data:
+    return {name: CODEC.decode(raw) for name, raw in record.data.items()}
+
+
+def mail(record: Record) -> list[object]:
+    """Return the values of the messages, oldest first."""
+    return [CODEC.decode(one.encoded) for one in record.messages]
+
+
+def message(value: object, box: str = "f:") -> Message:
+    return Message(repr((value, box)).encode().ljust(8, b"."), box, CODEC.encode(value))
+
+
+def note_to(token: str) -> bytes:
+    return encode_note(id_of(token) or "")
+
+
+def put(name: str, value: object) -> Act:
+    return lambda session: session.__setitem__(name, value)
+
+
+def sent(ends: Sequence[End]) -> list[str]:
+    """Return the tokens that were sent to clients."""
+    outcomes = [end.value for end in ends if isinstance(end.value, Outcome)]
+    return [outcome.token for outcome in outcomes if outcome.token is not None]
+
+
+def ended(ends: Sequence[End]) -> None:
+    """Check that nobody failed."""
+    assert [end.error for end in ends if end.error is not None] == []
+
+
+def play(
+    data: Mapping[str, object],
+    visits: Sequence[Sequence[Act]],
+    check: Callable[[Play, list[End]], None],
+    **record: object,
+) -> int:
+    """Play visits at once in every order, each also with one of them crashing anywhere.
+
+    `check` sees every order, whether somebody crashed or not: `End.crashed` tells.
+    """
+
+    def scene(stage: Stage) -> Scene:
+        here = Play(stage, data, **record)
+
+        def judge(ends: list[End]) -> None:
+            ended(ends)
+            check(here, ends)
+
+        return Scene([here.visit(*acts) for acts in visits], judge)
+
+    return play_every_order(scene, crash=range(len(visits)))

@@ -1,0 +1,242 @@
+"""Endings: a session that was destroyed or is over never comes back, whoever is still at work."""
+
+from collections.abc import Callable
+
+import pytest
+from session_scene import Act, Data, Play, ended, key_of, message, play, put, sent
+
+from holdfast.session import Outcome, Session
+from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
+
+BASE: Data = {"old": 1, "count": 5, "list": ["a"]}
+LATE: dict[str, Act] = {
+    "set": put("x", 1),
+    "set and rotate": lambda s: (put("x", 1)(s), s.rotate()),
+    "rotate": Session.rotate,
+    "login": lambda s: s.login("eve"),
+    "increment": lambda s: s.increment("count"),
+    "flash": lambda s: s.flash("hi"),
+    "clear": Session.clear,
+    "save": Session.save,
+    "take": lambda s: s.aio.take("n"),
+    "in place": lambda s: s["list"].append("b") if "list" in s else None,
+    "logout": Session.logout,
+}
+
+
+@pytest.mark.parametrize("act", LATE.values(), ids=LATE)
+def test_nothing_undoes_a_logout(act: Act) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        late, out = ends
+        if out.crashed:
+            return
+        began_before = play.stage.log.index(first_of(play, 0)) < last_of(play, 1)
+        assert out.value in (Outcome(None, None, expire=True), Outcome(None, None, expire=False))
+        if began_before:  # loaded before the logout was done: nothing of it may be left
+            tokens = sent([late])
+            assert all(not is_alive(play, token) for token in [play.token, *tokens])
+        assert not isinstance(play.at(play.token), tuple) or not out.value.expire
+
+    def first_of(play: Play, who: int) -> tuple[int, object]:
+        return next((entry for entry in play.stage.log if entry[0] == who), (who, "crash"))
+
+    def last_of(play: Play, who: int) -> int:
+        return max(at for at, entry in enumerate(play.stage.log) if entry[0] == who)
+
+    assert play(BASE, [[act], [Session.logout]], check, messages=[message("m", "n:n")]) > 5
+
+
+def is_alive(play: Play, token: str) -> bool:
+    return play.at(token) is not None
+
+
+def test_a_write_during_a_logout_leaves_no_record_and_no_cookie() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        writer, out = ends
+        if not out.crashed and not writer.crashed:
+            assert play.records() == [] or is_new_visitor(play)
+            assert sent([writer]) == [] or is_new_visitor(play)
+
+    def is_new_visitor(play: Play) -> bool:
+        """Whether the writer came when the logout was over already: then he is somebody new."""
+        order = [who for who, _ in play.stage.log]
+        return order.index(0) > max(at for at, who in enumerate(order) if who == 1)
+
+    play(BASE, [[put("x", 1)], [Session.logout]], check)
+
+
+def test_a_touch_does_not_bring_a_session_back() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+        stage.clock.advance(100)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if not ends[1].crashed:
+                assert play.at(play.token) is None
+
+        return Scene([play.visit(lambda s: s.get("old")), play.visit(Session.logout)], check)
+
+    play_every_order(scene, crash=[0, 1])
+
+
+@pytest.mark.parametrize("act", [Session.rotate, lambda s: s.login("ann")], ids=["rotate", "login"])
+def test_destroyed_from_outside_while_it_is_rotated(act: Act) -> None:
+    """`destroy(handle)` and eviction: whoever wins, no record is left, and none in hiding."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+        handle = key_of(play.token)[2:]
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            order = [who for who, _ in stage.log]
+            if 0 in order and 1 not in order[order.index(0) :]:
+                return  # whoever comes when it is destroyed is somebody new
+            if not ends[1].crashed and not ends[0].crashed:
+                assert ends[1].value is True
+                assert play.records() == []
+            if not ends[1].crashed:
+                assert play.at(play.token) is None
+                assert all(play.at(token) is None for token in sent(ends))
+
+        return Scene([play.visit(act), play.home.adestroy(handle)], check)
+
+    assert play_every_order(scene, crash=[0, 1]) > 20
+
+
+def test_destroy_follows_notes_to_the_record() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+        handle = key_of(play.token)[2:]
+
+        async def rotations() -> None:
+            token: str | None = play.token
+            for _ in range(3):
+                token = (await play.visit(Session.rotate, token=token)).token
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if not ends[0].crashed and not ends[1].crashed:
+                # A rotation that began after the destruction is of somebody new, with nothing.
+                assert play.records() == []
+
+        return Scene([rotations(), play.home.adestroy(handle)], check)
+
+    play_some_orders(scene, 300, seed=3, crash=[0, 1])
+
+
+def test_a_logout_with_the_old_token_ends_the_rotated_session() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if not ends[1].crashed and not ends[0].crashed:
+                assert play.records() == []
+
+        return Scene([play.visit(Session.rotate), play.visit(Session.logout)], check)
+
+    play_every_order(scene, crash=[0, 1])
+
+
+def expired_scene(seen_ago: float) -> Callable[[Stage], Scene]:
+    """A commit of a request that began in time, against a load that finds the session over."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, seen=stage.clock() - seen_ago, created=stage.clock() - seen_ago)
+        loaded: list[Session] = []
+
+        async def writer() -> Outcome:
+            session = await play.load()
+            session["x"] = 1
+            await stage.pause("works")
+            return await play.commit(session)
+
+        async def late() -> Outcome:
+            await stage.pause("waits")
+            stage.clock.advance(61)
+            session = await play.load()
+            loaded.append(session)
+            return await play.commit(session)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if any(end.crashed for end in ends):
+                return
+            wrote = [record for record in play.records() if "x" in record.data]
+            acknowledged = writer_acknowledged(play)
+            assert len(wrote) == acknowledged
+            assert sent(ends[1:]) == []
+
+        return Scene([writer(), late()], check)
+
+    def writer_acknowledged(play: Play) -> int:
+        dropped = play.told("conflict_dropped")
+        new_visitor = play.at(play.token) is None and not dropped and play.records() != []
+        return 1 if new_visitor or not dropped else 0
+
+    return scene
+
+
+@pytest.mark.parametrize("seen_ago", [600, 659])
+def test_a_load_that_finds_it_over_never_takes_a_parallel_write_away(seen_ago: float) -> None:
+    assert play_every_order(expired_scene(seen_ago), crash=[0, 1]) > 10
+
+
+def test_an_over_session_is_removed_and_never_written_again() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, seen=stage.clock() - 700)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            outcomes = [end for end in ends if not end.crashed]
+            assert len(sent(outcomes)) == len(outcomes)  # each is a new visitor
+            assert play.token not in sent(ends)
+            assert outcomes == [] or play.at(play.token) is None
+            assert all("old" not in record.data for record in play.records()) or not outcomes
+
+        return Scene([play.visit(put("x", 1)), play.visit(put("y", 1))], check)
+
+    play_every_order(scene, crash=[0, 1])
+
+
+def test_a_commit_against_a_record_that_is_over_by_then_drops_everything() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, seen=stage.clock() - 600)
+
+        async def slow() -> Outcome:
+            session = await play.load()
+            session["x"] = 1
+            await stage.pause("works")
+            stage.clock.advance(3000)
+            return await play.commit(session)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            assert sent([ends[0]]) == []
+            if play.told("conflict_dropped"):
+                assert all("x" not in record.data for record in play.records())
+
+        return Scene([slow(), play.visit(put("y", 1))], check)
+
+    play_every_order(scene, crash=[0, 1])
+
+
+def test_three_at_once_with_a_logout() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            order = [who for who, _ in stage.log]
+            out = [at for at, who in enumerate(order) if who == 2]
+            if ends[2].crashed or any(order.index(who) > out[-1] for who in (0, 1)):
+                return
+            assert play.at(play.token) is None
+            assert all(play.at(token) is None for token in sent(ends))
+
+        visits = [[put("x", 1)], [lambda s: s.append("list", 1), Session.rotate], [Session.logout]]
+        return Scene([play.visit(*acts) for acts in visits], check)
+
+    play_some_orders(scene, 400, seed=11, crash=[0, 1, 2])
