@@ -6,9 +6,9 @@ after a change was acknowledged gets that version or a later one.
 """
 
 import contextvars
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast.bridge import Blocking, ThreadWaits, drive
 from holdfast.cache.core import Core
@@ -22,6 +22,7 @@ from holdfast.cache.stamps import Stamps
 from holdfast.codec.msgpack import Msgpack
 from holdfast.entry import Entry, make_stamp, pack
 from holdfast.events import silent
+from holdfast.store.protocol import AsyncStore
 from holdfast.testing.interleave import Caller, End, Stage
 
 __all__ = ["KEY", "TAG", "Own", "Process", "World"]
@@ -30,6 +31,7 @@ KEY = "report"
 TAG = "reports"
 STORE_KEY = "v:report"
 Value = tuple[int, str]
+T = TypeVar("T")
 
 
 class Own(Coroutine[object, None, object]):
@@ -54,10 +56,53 @@ class Own(Coroutine[object, None, object]):
         raise NotImplementedError
 
 
+class Replying:
+    """The store of a stage, where others may also go on before an answer arrives."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._store = stage.store
+
+    async def _reply(self, answer: T) -> T:
+        await self._stage.pause("reply")
+        return answer
+
+    async def get(self, key: str) -> bytes | None:
+        return await self._reply(await self._store.get(key))
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return await self._reply(await self._store.get_many(keys))
+
+    async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        await self._reply(await self._store.put(key, value, ttl))
+
+    async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+        await self._reply(await self._store.put_many(items, ttl))
+
+    async def delete(self, key: str) -> bool:
+        return await self._reply(await self._store.delete(key))
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        return await self._reply(await self._store.delete_many(keys))
+
+    async def swap(
+        self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
+    ) -> bool:
+        return await self._reply(await self._store.swap(key, old, new, ttl))
+
+    async def ping(self) -> None:
+        await self._store.ping()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
 class Process:
     """One process: a near tier and flights of its own, over the store of all."""
 
-    def __init__(self, stage: Stage, *, near: bool, far: bool, policy: Policy) -> None:
+    def __init__(
+        self, stage: Stage, store: AsyncStore, *, near: bool, far: bool, policy: Policy
+    ) -> None:
         self.core = Core(
             near=Near(100 if near else 0, stage.clock),
             codec=Msgpack(),
@@ -69,7 +114,7 @@ class Process:
         self.stage = stage
         self.policy = policy
         self.space = Space("")
-        self.engine = Engine(self.core, stage.store if far else None, stage.waits)
+        self.engine = Engine(self.core, store if far else None, stage.waits)
         self.direct = Engine(self.core, Blocking(stage.rows) if far else None, ThreadWaits())
 
     def read(self) -> Value | None:
@@ -94,6 +139,7 @@ class World:
         processes: int = 1,
         near: bool = False,
         far: bool = True,
+        replies: bool = False,
         tags: Sequence[str] = (),
         grace: float = 0.0,
     ) -> None:
@@ -105,8 +151,9 @@ class World:
         self.started = 0
         self.order: list[str] = []
         self.policy = Policy(ttl=1000.0, grace=grace, tags=tuple(tags), near_ttl=5.0)
+        store = Replying(stage) if replies else stage.store
         self.processes = [
-            Process(stage, near=near, far=far, policy=self.policy) for _ in range(processes)
+            Process(stage, store, near=near, far=far, policy=self.policy) for _ in range(processes)
         ]
         self.item = Space("").item(KEY, tags)
         stamps = Stamps(Blocking(stage.rows), "")

@@ -6,7 +6,7 @@ __all__ = ["MUTATIONS"]
 
 _ORDERS = "tests/interleave/test_fill_orders.py::"
 _CHANGE = f"{_ORDERS}test_fill_and_change"
-_LATE = f"{_ORDERS}test_fill_with_late_tags_and_tag[two processes-False]"
+_LATE = f"{_ORDERS}test_fill_with_late_tags_and_tag[one process, far only-False]"
 
 MUTATIONS = [
     Mutation(
@@ -35,14 +35,14 @@ MUTATIONS = [
         "cache/fill.py",
         "                found = await self.looks.look(self.item, ANY)\n",
         "",
-        f"{_ORDERS}test_fill_and_fill[one process, far only-False]",
+        f"{_ORDERS}test_fill_and_fill_with_slow_answers[far only]",
     ),
     Mutation(
         "no second look at whether somebody was quicker",
         "cache/fill.py",
         "        if not self.anew and base.age(self.core.clock()) is Age.FRESH:\n",
         "        if False:\n",
-        f"{_ORDERS}test_fill_and_fill[one process, far only-False]",
+        f"{_ORDERS}test_fill_and_fill_with_slow_answers[far only]",
     ),
     Mutation(
         "a marker is a value",
@@ -226,7 +226,7 @@ MUTATIONS = [
         "cache/fill.py",
         "            if not await self._publish_far(self.far, base, entry):\n                return\n",
         "            await self._publish_far(self.far, base, entry)\n",
-        f"{_CHANGE}[one process, near and far-delete-False]",
+        f"{_ORDERS}test_who_lost_a_publish_keeps_nothing_of_his_own",
     ),
     Mutation(
         "near keeps what was perhaps published",

@@ -14,6 +14,10 @@ SETTINGS = [
     pytest.param({"processes": 1, "near": False}, id="one process, far only"),
     pytest.param({"processes": 2, "near": False}, id="two processes"),
 ]
+SLOW_ANSWERS = [
+    pytest.param({"near": True, "replies": True}, id="near and far"),
+    pytest.param({"near": False, "replies": True}, id="far only"),
+]
 Setting = dict[str, bool | int]
 
 
@@ -88,7 +92,7 @@ def test_fill_with_late_tags_and_tag(setting: Setting, *, crash: bool) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
         here = world(stage, setting)
         last = len(here.processes) - 1
-        then_read = last == 0 or not crash  # all of it is too many orders
+        then_read = last == 0  # all of it is too many orders
         change = here.change("tag", last, late=[TAG], then_read=then_read)
         return here, [here.fill(0, late=[TAG]), change]
 
@@ -118,10 +122,43 @@ def play_alone(caller: Caller) -> object:
             return done.value
 
 
+@pytest.mark.parametrize("setting", SLOW_ANSWERS)
+def test_fill_and_fill_with_slow_answers(setting: Setting) -> None:
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        here = world(stage, setting)
+        return here, [here.fill(), here.fill()]
+
+    def once(here: World, _ends: list[End]) -> None:
+        assert here.created == 1
+
+    assert play(build, more=once) > 1
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("setting", SLOW_ANSWERS)
+def test_fill_and_change_with_slow_answers(setting: Setting, how: str) -> None:
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        here = world(stage, setting, tags=[TAG])
+        return here, [here.fill(), here.change(how, then_read=False)]
+
+    assert play(build) > 1
+
+
+def test_who_lost_a_publish_keeps_nothing_of_his_own() -> None:
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        here = World(stage, processes=2, near=True)
+        return here, [here.fill(0), here.fill(1)]
+
+    def same(here: World, _ends: list[End]) -> None:
+        assert here.processes[0].read() == here.processes[1].read()
+
+    assert play(build, more=same) > 1
+
+
 @pytest.mark.parametrize("how", HOWS)
 def test_read_and_change_in_one_process(how: str) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        here = World(stage, near=True, tags=[TAG])
+        here = World(stage, near=True, replies=True, tags=[TAG])
         here.store(fresh=500.0, tags=[TAG])
         return here, [here.get(), here.change(how, then_read=False)]
 
@@ -131,7 +168,7 @@ def test_read_and_change_in_one_process(how: str) -> None:
 @pytest.mark.parametrize("how", ["delete", "put"])
 def test_put_and_change_in_one_process(how: str) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        here = World(stage, near=True, tags=[TAG])
+        here = World(stage, near=True, replies=True, tags=[TAG])
         return here, [
             here.change("put", then_read=False),
             here.change(how, then_read=False),
@@ -150,7 +187,7 @@ def test_put_and_stamps_in_one_process(how: str) -> None:
     """A put that began before an invalidation was called is gone after it."""
 
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        here = World(stage, near=True, tags=[TAG])
+        here = World(stage, near=True, replies=True, tags=[TAG])
         return here, [
             here.change("put", then_read=False),
             here.change(how, then_read=False),
@@ -184,7 +221,7 @@ def play_without_law(
 @pytest.mark.parametrize("how", HOWS)
 def test_refresh_and_change(how: str) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        here = World(stage, near=True, tags=[TAG])
+        here = World(stage, near=True, replies=True, tags=[TAG])
         here.store(fresh=500.0, tags=[TAG])
         return here, [here.fill(anew=True), here.change(how, then_read=False)]
 
@@ -195,7 +232,7 @@ def test_refresh_and_read() -> None:
     """After a refresh, the process that did it has the new value."""
 
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        here = World(stage, near=True, tags=[TAG])
+        here = World(stage, near=True, replies=True, tags=[TAG])
         here.store(fresh=500.0, tags=[TAG])
         return here, [here.fill(anew=True), here.get()]
 

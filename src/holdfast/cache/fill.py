@@ -141,7 +141,7 @@ class Fill:
             entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
             if not await self._publish_far(self.far, base, entry):
                 return
-        # not from now on: a stamp may have moved since it was read, and the publish won all the same
+        # not from now: a stamp may have moved since it was read, and the publish won all the same
         until = min(times[0], self.hold.since + self.policy.near_ttl)
         if not self._keep_near(value, (until, until), labels) and base.failure is None:
             self.core.near.drop([self.item.near])  # what stands there may be older

@@ -1,0 +1,198 @@
+"""One creation per key and process, for threads and tasks together."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from holdfast.cache import Cache
+from holdfast.store.memory import MemoryStore
+
+CALLERS = 50
+
+
+@pytest.fixture(params=["near only", "near and far", "far only"])
+def cache(request: pytest.FixtureRequest) -> Cache:
+    if request.param == "near only":
+        return Cache()
+    return Cache(MemoryStore(), near=request.param == "near and far")
+
+
+class Slow:
+    """A creation that ends when enough callers are there, or when it is let go.
+
+    Attributes:
+        runs: How often it was started.
+    """
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.started = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self) -> int:
+        self.runs += 1
+        self.started.set()
+        assert self.go.wait(10)
+        return self.runs
+
+
+def waiting(cache: Cache, key: str) -> int:
+    """Return how many wait for the running creation of `key`."""
+    flight = cache._core.flights._flights.get(key)
+    return len(flight._callbacks) if flight is not None else 0
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Spin until it is true."""
+    for _ in range(10_000):
+        if true():
+            return
+        threading.Event().wait(0.001)
+    raise AssertionError("it never came true")
+
+
+def test_fifty_threads_create_once(cache: Cache) -> None:
+    create = Slow()
+    with ThreadPoolExecutor(CALLERS) as pool:
+        calls = [pool.submit(cache.get_or_create, "k", create) for _ in range(CALLERS)]
+        until(lambda: waiting(cache, "k") == CALLERS - 1)
+        create.go.set()
+        assert [call.result() for call in calls] == [1] * CALLERS
+    assert create.runs == 1
+
+
+def test_fifty_tasks_create_once(cache: Cache) -> None:
+    runs: list[int] = []
+
+    async def create() -> int:
+        runs.append(1)
+        while waiting(cache, "k") < CALLERS - 1:
+            await asyncio.sleep(0)
+        return len(runs)
+
+    async def main() -> list[int]:
+        async with asyncio.timeout(10):
+            return await asyncio.gather(
+                *(cache.aio.get_or_create("k", create) for _ in range(CALLERS))
+            )
+
+    assert asyncio.run(main()) == [1] * CALLERS
+
+
+def test_a_task_waits_for_a_thread(cache: Cache) -> None:
+    create = Slow()
+
+    async def main() -> int:
+        task = asyncio.create_task(cache.aio.get_or_create("k", create))
+        while not waiting(cache, "k"):
+            await asyncio.sleep(0)
+        create.go.set()
+        async with asyncio.timeout(10):
+            return await task
+
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(cache.get_or_create, "k", create)
+        assert create.started.wait(10)
+        assert asyncio.run(main()) == 1
+        assert call.result() == 1
+    assert create.runs == 1
+
+
+def test_a_thread_waits_for_a_task(cache: Cache) -> None:
+    async def create() -> str:
+        while not waiting(cache, "k"):
+            await asyncio.sleep(0)
+        return "by the task"
+
+    async def main() -> tuple[str, str]:
+        async with asyncio.timeout(10):
+            task = asyncio.create_task(cache.aio.get_or_create("k", create))
+            while "k" not in cache._core.flights._flights:
+                await asyncio.sleep(0)
+            by_thread = await asyncio.to_thread(cache.get_or_create, "k", lambda: "by the thread")
+            return await task, by_thread
+
+    assert asyncio.run(main()) == ("by the task", "by the task")
+
+
+def test_a_cancelled_task_hands_the_creation_on(cache: Cache) -> None:
+    runs: list[int] = []
+
+    async def create() -> int:
+        runs.append(len(runs) + 1)
+        if len(runs) == 1:
+            await asyncio.Event().wait()
+        return runs[-1]
+
+    async def main() -> list[int | BaseException]:
+        async with asyncio.timeout(10):
+            first = asyncio.create_task(cache.aio.get_or_create("k", create))
+            while not runs:
+                await asyncio.sleep(0)
+            others = [asyncio.create_task(cache.aio.get_or_create("k", create)) for _ in range(3)]
+            while waiting(cache, "k") < 3:
+                await asyncio.sleep(0)
+            first.cancel()
+            return await asyncio.gather(first, *others, return_exceptions=True)
+
+    first, *others = asyncio.run(main())
+    assert isinstance(first, asyncio.CancelledError)
+    assert others == [2, 2, 2]
+
+
+def test_a_cancelled_waiter_leaves_the_creation_alone(cache: Cache) -> None:
+    async def main() -> int:
+        go = asyncio.Event()
+
+        async def create() -> int:
+            await go.wait()
+            return 1
+
+        async with asyncio.timeout(10):
+            first = asyncio.create_task(cache.aio.get_or_create("k", create))
+            second = asyncio.create_task(cache.aio.get_or_create("k", create))
+            while not waiting(cache, "k"):
+                await asyncio.sleep(0)
+            second.cancel()
+            await asyncio.sleep(0)
+            go.set()
+            return await first
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_failure_reaches_all_who_waited(cache: Cache) -> None:
+    create = Slow()
+
+    def fail() -> int:
+        create()
+        raise LookupError("no such price")
+
+    with ThreadPoolExecutor(5) as pool:
+        calls = [pool.submit(cache.get_or_create, "k", fail) for _ in range(5)]
+        until(lambda: waiting(cache, "k") == 4)
+        create.go.set()
+        errors = [call.exception() for call in calls]
+    assert all(isinstance(error, LookupError) for error in errors)
+    assert create.runs == 1
+    assert cache.get_or_create("k", lambda: 2) == 2
+
+
+def test_a_recursion_over_its_own_key_ends(cache: Cache) -> None:
+    def outer() -> int:
+        return cache.get_or_create("k", lambda: 41) + 1
+
+    assert cache.get_or_create("k", outer) == 42
+    assert cache.get("k") == 41  # the first publish wins
+
+
+def test_the_two_faces_share_what_is_near() -> None:
+    cache = Cache()
+    value = object()
+    cache.put("k", value)
+    assert asyncio.run(cache.aio.get("k")) is value
+    asyncio.run(cache.aio.delete("k"))
+    assert cache.get("k") is None
