@@ -4,83 +4,25 @@ Each test runs over WSGI and ASGI, on a memory store, on SQLite and on cookie-on
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from visited_site import FACES, KINDS, NAME, Site, make
 
 from holdfast import Cookie, Sessions, SessionTooLarge, open_store
-from holdfast.store.abilities import CanScan
-from holdfast.testing.calls import Face, Visitor, one_view
-from holdfast.web import asgi, wsgi
+from holdfast.testing.calls import Face
 
-NAME = "__Host-sid"
 TOKEN = secrets.token_urlsafe(32)  # well-formed, and known to nobody
 
 
-@dataclass
-class Site:
-    """One application on one kind of store, over one face."""
-
-    face: Face
-    sessions: Sessions
-    events: list[str] = field(default_factory=list)
-
-    def rows(self) -> int:
-        store: object = self.sessions.store
-        return len(list(store.scan())) if isinstance(store, CanScan) else 0
-
-    def close(self) -> None:
-        if self.sessions.store is not None:
-            self.sessions.store.close()
-
-    def visitor(self, view: Any = None) -> Visitor:
-        app = one_view(view or self.view, self.face)
-        if self.face == "wsgi":
-            return Visitor(wsgi.SessionMiddleware(app, self.sessions), "wsgi")
-        return Visitor(asgi.SessionMiddleware(app, self.sessions), "asgi")
-
-    @staticmethod
-    def view(session: Any, path: str) -> object:
-        match path:
-            case "/write":
-                session["name"] = "ada"
-            case "/big":
-                session["big"] = secrets.token_urlsafe(6000)
-            case "/small":
-                session["big"] = ""
-            case "/logout":
-                session.logout()
-            case "/clear":
-                session.clear()
-            case "/untouched":
-                return "untouched"
-        return session.get("name", "nobody")
-
-
-def make(kind: str, face: Face, folder: Path, **options: Any) -> Site:
-    events: list[str] = []
-
-    def observe(event: str, _fields: Mapping[str, object]) -> None:
-        events.append(event)
-
-    if kind == "cookie":
-        secret = secrets.token_bytes(32)
-        sessions = Sessions.in_cookie(secrets=[secret], observer=observe, **options)
-    else:
-        url = "memory://" if kind == "memory" else f"sqlite:///{folder}/s.db"
-        sessions = Sessions(open_store(url), observer=observe, **options)
-    return Site(face, sessions, events)
-
-
-@pytest.fixture(params=["memory", "sqlite", "cookie"])
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["wsgi", "asgi"])
+@pytest.fixture(params=FACES)
 def face(request: pytest.FixtureRequest) -> Face:
     return request.param  # type: ignore[no-any-return]
 

@@ -314,6 +314,7 @@ def test_054_a_store_that_is_down_is_said_and_no_cookie_is_touched(shop: Shop) -
     visitor = shop.visitor(read_or_write)
     check_down(visitor.get("/read", cookie=cookie(token)))
     check_down(visitor.get("/write", cookie=cookie(token)))
+    assert visitor.get("/", cookie=cookie(token)).body == b"x"  # who does not need it is served
     assert visitor.get("/").status == 200
     assert visitor.get("/read").status == 200
     check_down(visitor.get("/write"))

@@ -9,13 +9,14 @@ but the start pass untouched.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from holdfast.errors import StoreError
 from holdfast.limit import Limiter
 from holdfast.limit.decision import Decision
 from holdfast.limit.rate import parse_rates
-from holdfast.session import Outcome, Sessions
+from holdfast.session import Outcome, Session, Sessions
+from holdfast.session.session import Home
 from holdfast.web.exchange import Exchange, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
@@ -88,9 +89,11 @@ class SessionMiddleware:
             try:
                 await self._load(exchange, lazy=self.lazy and kind == "http")
             except StoreError as error:
-                exchange.tell("session.store_down", error)
-                await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
-                return
+                if kind == "websocket":
+                    exchange.tell("session.store_down", error)
+                    await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
+                    return
+                exchange.session = Session(cast("Home", _Unreachable(error)), None)
         scope = {**scope, _SESSION: exchange.session, _EXCHANGE: None}
         if kind == "http":
             await self._http(exchange, scope, receive, send)
@@ -162,6 +165,16 @@ class _Reply:
         self._exchange.tell("session.store_down", error)
         self.started = self._replaced = self.over = True
         await _send_answer(self._send, unavailable(), "http.response")
+
+
+class _Unreachable:
+    """The home of a session whose store gave no answer: whoever needs it is told so then."""
+
+    def __init__(self, error: StoreError) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._error
 
 
 async def _answered(exchange: Exchange, message: Message) -> Message:
