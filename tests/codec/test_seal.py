@@ -128,7 +128,7 @@ def test_the_key_id_selects_and_no_other_key_is_tried() -> None:
     refused(Seal(KeyRing([NEW, OLD]), "session"), renamed)
 
 
-@pytest.mark.parametrize("text", ["", "a", "é", "not text!", to_text(MESSAGE) + "="])
+@pytest.mark.parametrize("text", ["", "a", "é", "not text!", to_text(MESSAGE) + "="], ids=range(5))
 def test_text_that_is_no_message_is_refused_in_the_same_words(text: str) -> None:
     with pytest.raises(CodecError) as caught:
         SEAL.unseal_text(text, "__Host-sid")
