@@ -6,6 +6,7 @@ Read it from the bottom: the routes, then the pages, then how they are drawn.
 """
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -204,16 +205,19 @@ async def ring(request: Request, _form: Form) -> Response:
     """Ring the bell, or say when it may be rung again."""
     decision = await limiter.aio.hit(bell_key(request), BELL)
     if not decision.allowed:
-        return await bell_page(request, decision)
+        answer = await bell_page(request, decision)
+        answer.status_code = HTTPStatus.TOO_MANY_REQUESTS
+        answer.headers["Retry-After"] = str(math.ceil(decision.retry_after))
+        return answer
     session_of(request).flash("Ding!")
     return RedirectResponse("/bell", HTTPStatus.SEE_OTHER)
 
 
-async def bell_page(request: Request, decision: Decision) -> Response:
+async def bell_page(request: Request, decision: Decision) -> HTMLResponse:
     """Draw the bell: what remains, and when to try again."""
     left = decision.remaining
     dots = "".join(f'<i class="{"on" if dot < left else ""}"></i>' for dot in range(decision.limit))
-    wait = "" if decision.allowed else f"{max(1, round(decision.retry_after + 0.49))}"
+    wait = math.ceil(decision.retry_after)
     says = f"""<div class="warn" role="alert"><b>Enough for now.</b> Try again in
         <span id="retry">{wait} s</span>.<i class="bar" style="animation-duration:{wait}s"></i>
         </div>"""
@@ -225,12 +229,7 @@ async def bell_page(request: Request, decision: Decision) -> Response:
         </button></form></section><p>The limit is <code>{BELL}</code> for your address. You may ring
         five times at once; then one ring comes back each twelve seconds. A ring that is refused
         costs nothing.</p>"""
-    status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.OK
-    answer = await page(request, "Bell", "A button that may be pressed five times a minute.", body)
-    answer.status_code = status
-    if wait:
-        answer.headers["Retry-After"] = wait
-    return answer
+    return await page(request, "Bell", "A button that may be pressed five times a minute.", body)
 
 
 def bell_key(request: Request) -> str:
@@ -246,7 +245,8 @@ async def headers(request: Request, _form: Form | None = None) -> Response:
         <form method="post" action="/headers">{hidden(session_of(request))}
         <button>Give this session a new token</button></form><p>Then the answer sets a cookie, and
         so says <code>no-store</code>. An answer that only reads sets none. On https the cookie
-        would be <code>Secure</code> too, and its name would begin with <code>__Host-</code>.</p>"""
+        would be <code>Secure</code> too, and its name would begin with <code>__Host-</code>.
+        The server adds date and length.</p>"""
     return await page(request, "Headers", "What your browser sent, and what it got back.", body)
 
 
@@ -378,18 +378,19 @@ nav a { padding:.4rem .75rem; border-radius:.5rem; color:var(--dim); text-decora
 nav a:hover { color:var(--ink); background:var(--wash) }
 nav a[aria-current] { color:var(--sea); background:var(--wash); font-weight:600 }
 h1 { margin:0; font-size:2rem; line-height:1.2; letter-spacing:-.02em; font-weight:680 }
-h2 { margin:0 0 .75rem; font-size:1rem; font-weight:600 } p { margin:0 0 1rem }
+h2 { margin:0 0 .75rem; font-size:1rem; font-weight:600 } p, form { margin:0 0 1rem }
 .lead { margin:.35rem 0 1.75rem; color:var(--dim); font-size:1.125rem }
 .dim { color:var(--dim); font-size:.9375rem } .card > :last-child { margin-bottom:0 }
 .card { margin:0 0 1.25rem; padding:1.35rem 1.5rem; background:var(--card);
   border:1px solid var(--line); border-radius:.9rem }
 .center { text-align:center } a { color:var(--sea); text-underline-offset:.2em }
 .row { display:flex; flex-wrap:wrap; gap:.6rem } .row input { flex:1 1 12rem; min-width:0 }
-.pair { display:grid; gap:1.25rem; grid-template-columns:repeat(auto-fit,minmax(14rem,1fr)) }
+.pair { display:grid; gap:0 1.25rem; grid-template-columns:repeat(auto-fit,minmax(14rem,1fr)) }
 label, legend { display:block; padding:0; margin-bottom:.4rem; font-weight:600 }
 fieldset { border:0; margin:0; padding:0; min-width:0 }
-.check { margin:1rem 0 0; font-weight:400; color:var(--dim); font-size:.9375rem }
-input { font:inherit; color:inherit } input[type=checkbox] { accent-color:var(--sea) }
+.check { display:flex; align-items:center; gap:.6rem; margin:1rem 0 0; font-weight:400;
+  color:var(--dim); font-size:.9375rem } input { font:inherit; color:inherit }
+input[type=checkbox] { width:1.1rem; height:1.1rem; margin:0; accent-color:var(--sea) }
 input:not([type=checkbox]) { padding:.6rem .8rem; background:var(--paper);
   border:1px solid var(--line); border-radius:.6rem }
 button, .button { display:inline-block; min-height:2.75rem; padding:.55rem 1.15rem; border:0;
@@ -406,9 +407,9 @@ code, .raw { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; f
   color:var(--warn) } .figure { margin:0; font-size:2.25rem; font-weight:650; line-height:1.3;
   letter-spacing:-.02em } .figure small { font-size:1rem; color:var(--dim); font-weight:400 }
 .list { list-style:none; margin:0 0 1.25rem; padding:0 } .list li { display:flex; gap:1rem;
-  align-items:center; justify-content:space-between; padding:.45rem 0;
-  border-bottom:1px solid var(--line) } .bars li { display:grid; border:0;
-  grid-template-columns:6rem 1fr 2.5rem } .bars b { text-align:right }
+  align-items:center; justify-content:space-between; padding:.45rem 0 }
+.list:not(.bars) li + li { border-top:1px solid var(--line) }
+.bars li { display:grid; grid-template-columns:6rem 1fr 2.5rem } .bars b { text-align:right }
 .bars i { height:.7rem; border-radius:.35rem; background:var(--sea) }
 .dots { display:flex; justify-content:center; gap:.75rem; margin:.5rem 0 1rem } .dots i {
   width:1.5rem; height:1.5rem; border-radius:50%; border:2px solid var(--sea); opacity:.45 }
@@ -417,8 +418,9 @@ code, .raw { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; f
 @keyframes drain { to { width:0 } }
 .skip { position:absolute; left:-99rem } .skip:focus { left:1rem; top:1rem }
 @media (max-width:30rem) { h1 { font-size:1.7rem } .card { padding:1.1rem }
-  dl { grid-template-columns:1fr; gap:0 } dd { margin-bottom:.6rem } nav { width:100% }
-  nav a { padding:.4rem .6rem } nav { margin-inline:-.6rem } }
+  dl { grid-template-columns:1fr; gap:0 } dd { margin-bottom:.6rem }
+  nav { width:100%; gap:0; margin-inline:-.5rem } nav a { padding:.35rem .5rem;
+  font-size:.9375rem } }
 @media (prefers-reduced-motion: reduce) { .bar { animation:none } }
 """
 

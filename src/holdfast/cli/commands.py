@@ -18,26 +18,26 @@ app = typer.Typer(
     name="holdfast",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Sessions, cached values and rate limits on one kind of store.",
 )
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
     if wanted:
         typer.echo(f"holdfast {holdfast.__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def holdfast_(
+def top(
     *,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Say the version and exit.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
     ] = False,
 ) -> None:
     """Sessions, cached values and rate limits on one kind of store."""
-    _version(wanted=version)
 
 
 @app.command()

@@ -35,7 +35,7 @@ def module() -> Any:
     try:
         spec.loader.exec_module(example)
     except ModuleNotFoundError as error:
-        if error.name == "starlette":
+        if str(error.name).startswith("starlette"):
             raise _missing("starlette") from error
         raise
     return example
