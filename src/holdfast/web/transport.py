@@ -160,15 +160,17 @@ class Cookie:
             raise SessionTooLarge(len(token), self.room, [])
         attributes = self._attributes + _max_age(max_age)
         parts = self._split(token)
-        lines = [set_cookie(name, value, attributes) for name, value in parts.items()]
-        for line in lines:
+        headers = []
+        for name, value in parts.items():
+            line = set_cookie(name, value, attributes)
             if len(line) > MAX_PAIR:
                 warnings.warn(
                     f"a Set-Cookie of {len(line)} bytes: some proxies drop more than {MAX_PAIR}",
                     stacklevel=2,
                 )
-        lines += [self._expired(name) for name in expire if name not in parts]
-        return [("Set-Cookie", line) for line in lines]
+            headers.append(("Set-Cookie", line))
+        surplus = [name for name in expire if name not in parts]
+        return headers + [("Set-Cookie", self._expired(name)) for name in surplus]
 
     def forget(self, expire: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         """Return the Set-Cookie headers that expire our cookie and all of `expire`."""
