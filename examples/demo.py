@@ -17,7 +17,7 @@ from html import escape
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 from warnings import catch_warnings, simplefilter
 
 from starlette.applications import Starlette
@@ -35,7 +35,7 @@ HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdf
 DATABASE = Path(os.environ.get("HOLDFAST_DEMO_DB") or HOME / "demo.db").absolute()
 DATABASE.parent.mkdir(parents=True, exist_ok=True)
 
-store = open_store(f"sqlite:///{DATABASE}")
+store = open_store(f"sqlite:///{quote(str(DATABASE))}")
 with catch_warnings():
     simplefilter("ignore")  # the demo speaks plain http, to this machine only
     cookie = Cookie("demo", insecure=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, StoreError
 
 __all__ = ["asgi", "module", "serve"]
 
@@ -54,7 +54,8 @@ def serve(
         say: Prints a line.
 
     Raises:
-        ConfigError: The port is taken, the host is none of ours, or a library is missing.
+        ConfigError: The port is taken, the host is none of ours, the file cannot be written, or a
+            library is missing.
     """
     try:
         import uvicorn  # noqa: PLC0415 - optional
@@ -62,8 +63,8 @@ def serve(
         raise _missing("uvicorn") from error
     if database is not None:
         os.environ["HOLDFAST_DEMO_DB"] = str(database.absolute())
-    place = module().DATABASE  # and the errors of starting come here, not from each worker
     _check_free(host, port)
+    place = _tried()
     shown = f"[{host}]" if ":" in host else host
     say(f"Holdfast demo: http://{shown}:{port}  (Ctrl+C stops it)")
     say(f"Sessions, cache and limits are kept in {place}")
@@ -82,6 +83,20 @@ def serve(
 def asgi() -> Any:
     """Return the ASGI application; each worker calls this."""
     return module().app
+
+
+def _tried() -> Path:
+    """Return where the example keeps its data, once it does: its errors come here, not later."""
+    try:
+        example = module()
+        with example.store as store:
+            store.ping()
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; try --db") from error
+    except StoreError as error:
+        raise ConfigError(f"{error}; try --db") from error
+    place: Path = example.DATABASE
+    return place
 
 
 def _check_free(host: str, port: int) -> None:
