@@ -74,10 +74,12 @@ class Replying:
         return await self._reply(await self._store.get_many(keys))
 
     async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        await self._reply(await self._store.put(key, value, ttl))
+        await self._store.put(key, value, ttl)
+        await self._stage.pause("reply")
 
     async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
-        await self._reply(await self._store.put_many(items, ttl))
+        await self._store.put_many(items, ttl)
+        await self._stage.pause("reply")
 
     async def delete(self, key: str) -> bool:
         return await self._reply(await self._store.delete(key))

@@ -7,6 +7,17 @@ __all__ = ["MUTATIONS"]
 _ORDERS = "tests/interleave/test_fill_orders.py::"
 _CHANGE = f"{_ORDERS}test_fill_and_change"
 _LATE = f"{_ORDERS}test_fill_with_late_tags_and_tag[one process, far only-False]"
+_WAIT = """\
+            await self._waits.join(flight)
+            if flight.error is not None and not anew:
+                raise flight.error
+"""
+_FLY = (
+    "\n    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:\n"
+    '        """Create for all who wait; '
+    'a caller that is cancelled hands the creation on to them."""\n'
+    "        failure = None\n        try:\n"
+)
 
 MUTATIONS = [
     Mutation(
@@ -224,7 +235,8 @@ MUTATIONS = [
     Mutation(
         "near keeps what was not published",
         "cache/fill.py",
-        "            if not await self._publish_far(self.far, base, entry):\n                return\n",
+        "            if not await self._publish_far(self.far, base, entry):\n"
+        "                return\n",
         "            await self._publish_far(self.far, base, entry)\n",
         f"{_ORDERS}test_who_lost_a_publish_keeps_nothing_of_his_own",
     ),
@@ -252,29 +264,13 @@ MUTATIONS = [
     Mutation(
         "who waited gets the value of the creation",
         "cache/engine.py",
-        """\
-            await self._waits.join(flight)
-            if flight.error is not None and not anew:
-                raise flight.error
-
-    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:
-        \"\"\"Create for all who wait; a caller that is cancelled hands the creation on to them.\"\"\"
-        failure = None
-        try:
-            return await fill.run(found, flight)
-""",
-        """\
-            await self._waits.join(flight)
-            if flight.error is not None and not anew:
-                raise flight.error
-            return self._core.codec.last
-
-    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:
-        failure = None
-        try:
-            self._core.codec.last = await fill.run(found, flight)
-            return self._core.codec.last
-""",
+        _WAIT + _FLY + "            return await fill.run(found, flight)\n",
+        _WAIT
+        + "            return self._core.last[0]\n"
+        + _FLY
+        + "            value = await fill.run(found, flight)\n"
+        + "            type(self._core).last = [value]\n"
+        + "            return value\n",
         f"{_CHANGE}[one process, far only-delete-False]",
     ),
     Mutation(
