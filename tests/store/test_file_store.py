@@ -1,6 +1,7 @@
 """The file store keeps the contract, and a bad file harms nobody else."""
 
 import fcntl
+import multiprocessing
 import os
 import stat
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.file import FileStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
+from holdfast.testing.trial import in_processes, in_threads
 
 
 class TestFileStore(StoreSuite):
@@ -197,15 +199,41 @@ def test_a_lock_that_is_never_let_go_ends_in_a_timeout(tmp_path: Path) -> None:
     assert store.swap("k", b"v", b"w")
 
 
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+def locks_open(store: FileStore) -> int:
+    links = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(link).startswith(store.folder) for link in links)
 
 
 def test_the_lock_files_are_bounded_and_closed(tmp_path: Path) -> None:
-    before = open_files()
     store = FileStore(tmp_path / "rows")
     for number in range(1000):
         store.put(f"k{number}", b"")
-    assert open_files() <= before + 64
+    assert locks_open(store) == 64
     store.close()
-    assert open_files() == before
+    assert locks_open(store) == 0
+
+
+@pytest.mark.slow
+def test_a_childs_lock_is_not_its_parents(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "rows", timeout=0.05)
+    store.put("k", b"v")
+    context = multiprocessing.get_context("fork")
+    held, tried = context.Event(), context.Event()
+
+    def hold(_: int) -> None:
+        with store._alone_with("k"):
+            held.set()
+            assert tried.wait(10)
+
+    def write() -> None:
+        try:
+            assert held.wait(10)
+            with pytest.raises(StoreTimeout):
+                store.swap("k", b"v", b"w")
+        finally:
+            tried.set()
+
+    codes: list[int | None] = []
+    in_threads(2, lambda number: write() if number else codes.extend(in_processes(1, hold)))
+    assert codes == [0]
+    assert store.swap("k", b"v", b"w")

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from holdfast.bridge import drive
 from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.memory import MemoryStore, named
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
+from holdfast.testing.trial import in_processes
 
 
 class TestMemoryStore(StoreSuite):
@@ -49,3 +52,16 @@ def test_expired_rows_do_not_pile_up() -> None:
 def test_the_async_face_needs_no_thread() -> None:
     steps = MemoryStore().aio.swap("k", None, b"v")
     assert drive(steps) is True
+
+
+@pytest.mark.slow
+def test_a_lock_held_at_a_fork_does_not_hang_the_child() -> None:
+    store = MemoryStore()
+    store.put("k", b"v")
+
+    def work(_: int) -> None:
+        assert store.swap("k", b"v", b"w")
+
+    with store._lock:
+        assert in_processes(1, work) == [0]
+    assert store.get("k") == b"v"

@@ -210,8 +210,11 @@ def test_no_connection_crosses_a_fork(tmp_path: Path) -> None:
     path = tmp_path / "rows.db"
     store = SqliteStore(path)
     store.put("k", b"v")
+    link = store._links.here()
+    assert link.cursor is not None
 
     def work(_: int) -> None:
+        assert link.cursor is None, "it was closed before the fork, not in the child"
         assert connections_to(path) == 0
         assert store.get("k") == b"v"
 
