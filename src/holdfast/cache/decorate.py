@@ -129,7 +129,8 @@ def _awaiting(plan: Plan, ask: Callable[[tuple[Any, ...]], Any]) -> Callable[...
 
 
 class _Bound(functools.partial[Any]):
-    """A cached method of one object; whatever is asked of its cache knows that object too."""
+    # A cached method of one object; whatever is asked of its cache knows that object too.
+    __doc__ = property(lambda self: self.func.__doc__)
 
     def __getattr__(self, name: str) -> Any:
         asked = getattr(self.func, name)
