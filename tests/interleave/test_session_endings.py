@@ -6,12 +6,20 @@ import pytest
 from session_scene import Act, Data, Play, ended, key_of, message, play, put, sent
 
 from holdfast.session import Outcome, Session
+from holdfast.session.data import Record, encode
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
 
 BASE: Data = {"old": 1, "count": 5, "list": ["a"]}
+
+
+def set_and_rotate(session: Session) -> None:
+    session["x"] = 1
+    session.rotate()
+
+
 LATE: dict[str, Act] = {
     "set": put("x", 1),
-    "set and rotate": lambda s: (put("x", 1)(s), s.rotate()),
+    "set and rotate": set_and_rotate,
     "rotate": Session.rotate,
     "login": lambda s: s.login("eve"),
     "increment": lambda s: s.increment("count"),
@@ -30,20 +38,22 @@ def test_nothing_undoes_a_logout(act: Act) -> None:
         late, out = ends
         if out.crashed:
             return
-        began_before = play.stage.log.index(first_of(play, 0)) < last_of(play, 1)
+        began_before = 0 not in order(play) or order(play).index(0) < last_of(play, 1)
         assert out.value in (Outcome(None, None, expire=True), Outcome(None, None, expire=False))
         if began_before:  # loaded before the logout was done: nothing of it may be left
             tokens = sent([late])
             assert all(not is_alive(play, token) for token in [play.token, *tokens])
         assert not isinstance(play.at(play.token), tuple) or not out.value.expire
 
-    def first_of(play: Play, who: int) -> tuple[int, object]:
-        return next((entry for entry in play.stage.log if entry[0] == who), (who, "crash"))
-
     def last_of(play: Play, who: int) -> int:
-        return max(at for at, entry in enumerate(play.stage.log) if entry[0] == who)
+        return max(at for at, number in enumerate(order(play)) if number == who)
 
     assert play(BASE, [[act], [Session.logout]], check, messages=[message("m", "n:n")]) > 5
+
+
+def order(play: Play) -> list[int]:
+    """Return who went on, step by step."""
+    return [who for who, _ in play.stage.log]
 
 
 def is_alive(play: Play, token: str) -> bool:
@@ -59,8 +69,8 @@ def test_a_write_during_a_logout_leaves_no_record_and_no_cookie() -> None:
 
     def is_new_visitor(play: Play) -> bool:
         """Whether the writer came when the logout was over already: then he is somebody new."""
-        order = [who for who, _ in play.stage.log]
-        return order.index(0) > max(at for at, who in enumerate(order) if who == 1)
+        steps = order(play)
+        return steps.index(0) > max(at for at, who in enumerate(steps) if who == 1)
 
     play(BASE, [[put("x", 1)], [Session.logout]], check)
 
@@ -90,8 +100,8 @@ def test_destroyed_from_outside_while_it_is_rotated(act: Act) -> None:
 
         def check(ends: list[End]) -> None:
             ended(ends)
-            order = [who for who, _ in stage.log]
-            if 0 in order and 1 not in order[order.index(0) :]:
+            steps = order(play)
+            if 0 in steps and 1 not in steps[steps.index(0) :]:
                 return  # whoever comes when it is destroyed is somebody new
             if not ends[1].crashed and not ends[0].crashed:
                 assert ends[1].value is True
@@ -123,7 +133,7 @@ def test_destroy_follows_notes_to_the_record() -> None:
 
         return Scene([rotations(), play.home.adestroy(handle)], check)
 
-    play_some_orders(scene, 300, seed=3, crash=[0, 1])
+    assert play_every_order(scene) > 30
 
 
 def test_a_logout_with_the_old_token_ends_the_rotated_session() -> None:
@@ -202,6 +212,8 @@ def test_an_over_session_is_removed_and_never_written_again() -> None:
 
 
 def test_a_commit_against_a_record_that_is_over_by_then_drops_everything() -> None:
+    """A store that keeps records longer than it was told to does not make them live longer."""
+
     def scene(stage: Stage) -> Scene:
         play = Play(stage, BASE, seen=stage.clock() - 600)
 
@@ -209,16 +221,24 @@ def test_a_commit_against_a_record_that_is_over_by_then_drops_everything() -> No
             session = await play.load()
             session["x"] = 1
             await stage.pause("works")
-            stage.clock.advance(3000)
+            stage.clock.advance(300)
             return await play.commit(session)
+
+        async def other() -> None:
+            await stage.pause("writes")
+            record = play.at(play.token)
+            if isinstance(record, Record) and "x" not in record.data:
+                raw = encode(record._replace(rev=b"o" * 16))
+                stage.rows.put(key_of(play.token), raw)  # for ever
 
         def check(ends: list[End]) -> None:
             ended(ends)
-            assert sent([ends[0]]) == []
-            if play.told("conflict_dropped"):
-                assert all("x" not in record.data for record in play.records())
+            overtaken = play.told("conflict_dropped")
+            written = [record for record in play.records() if "x" in record.data]
+            assert len(written) == (0 if overtaken or ends[0].crashed else 1)
+            assert overtaken or ends[0].crashed or len(play.swaps()) == 1
 
-        return Scene([slow(), play.visit(put("y", 1))], check)
+        return Scene([slow(), other()], check)
 
     play_every_order(scene, crash=[0, 1])
 
@@ -229,14 +249,21 @@ def test_three_at_once_with_a_logout() -> None:
 
         def check(ends: list[End]) -> None:
             ended(ends)
-            order = [who for who, _ in stage.log]
-            out = [at for at, who in enumerate(order) if who == 2]
-            if ends[2].crashed or any(order.index(who) > out[-1] for who in (0, 1)):
+            steps = order(play)
+            out = [at for at, who in enumerate(steps) if who == 2]
+            if ends[2].crashed or any(steps.index(who) > out[-1] for who in (0, 1)):
                 return
             assert play.at(play.token) is None
-            assert all(play.at(token) is None for token in sent(ends))
+            reachable = [play.at(token) for token in sent(ends)]
+            found = [record for record in reachable if isinstance(record, Record)]
+            assert all("old" not in record.data for record in found)
 
-        visits = [[put("x", 1)], [lambda s: s.append("list", 1), Session.rotate], [Session.logout]]
+        visits: list[list[Act]] = [
+            [put("x", 1)],
+            [lambda s: s.append("list", 1), Session.rotate],
+            [Session.logout],
+        ]
         return Scene([play.visit(*acts) for acts in visits], check)
 
-    play_some_orders(scene, 400, seed=11, crash=[0, 1, 2])
+    play_some_orders(scene, 300, seed=11)
+    play_some_orders(scene, 300, seed=12, crash=[0, 1, 2])

@@ -176,7 +176,7 @@ class Engine:
         for _ in range(_RESENDS):
             base = _based(draft.new_id(), record)
             if await self._swap(base.id, None, base.raw, self._ttl(base.record)):
-                draft.base, draft.sign_in = base, None
+                draft.base, draft.sign_in, draft.rotating = base, None, False
                 return self._sent(draft.token, base.record)
             draft.token = None  # taken, by an earlier commit of ours whose answer was lost
         raise self._busy()
@@ -286,8 +286,8 @@ class Engine:
                 draft.base, taken = new, stored
                 break
             found = await self._again(base.id, attempt)
-            if found is None or found.record.user != base.record.user:
-                return []
+            if found is None or found.record.gen != base.record.gen:
+                return []  # somebody signed in meanwhile: they are his
             draft.base = base = found
         else:
             raise self._busy()

@@ -1,0 +1,477 @@
+"""The rules of sessions, each with what happens without it."""
+
+from mutation import Mutation
+
+__all__ = ["MUTATIONS"]
+
+_COMMITS = "tests/interleave/test_session_commits.py"
+_ENDINGS = "tests/interleave/test_session_endings.py"
+_ROTATIONS = "tests/interleave/test_session_rotations.py"
+_UNKNOWN = "tests/interleave/test_session_unknown.py"
+_ENGINE = "session/engine.py"
+_OPERATIONS = "session/operations.py"
+
+MUTATIONS = [
+    # Load
+    Mutation(
+        "a session that is over is removed by a plain delete",
+        _ENGINE,
+        "                await self._store.swap(self._key + handle, raw, None)\n"
+        "        elif type(found) is Note:",
+        "                await self._store.delete(self._key + handle)\n"
+        "        elif type(found) is Note:",
+        f"{_ENDINGS}::test_a_load_that_finds_it_over_never_takes_a_parallel_write_away",
+    ),
+    Mutation(
+        "a session that is over fails whoever finds it when it cannot be removed",
+        _ENGINE,
+        "            with suppress(StoreError):  # whoever comes next finds it expired again\n"
+        "                await",
+        "            if True:\n                await",
+        f"{_UNKNOWN}::test_removing_an_over_session_fails_nobody",
+    ),
+    Mutation(
+        "a session that is over is used",
+        _ENGINE,
+        "if type(found) is Record and not self._times.is_over(found.created, found.seen, now):",
+        "if type(found) is Record:",
+        f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
+    ),
+    Mutation(
+        "a load that meets a note is a new visitor",
+        _ENGINE,
+        "            draft.forwarded = handle\n",
+        "",
+        f"{_ROTATIONS}::test_a_load_that_meets_a_note_is_empty_and_says_nothing",
+    ),
+    Mutation(
+        "a load follows a note",
+        _ENGINE,
+        "            draft.forwarded = handle\n",
+        "            base = await self._again(handle, 0)\n"
+        "            return draft if base is None else Draft(self._codec, now, base)\n",
+        f"{_ROTATIONS}::test_the_old_token_reads_nothing_once_the_note_stands",
+    ),
+    # Commit
+    Mutation(
+        "reading writes",
+        _ENGINE,
+        "            return await self._touch(draft, base)\n        before, now",
+        "            changes = Changes({})\n            changes.forced = True\n        before, now",
+        f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
+    ),
+    Mutation(
+        "what changes nothing is written",
+        _ENGINE,
+        "        if record[4:] == before[4:] and not changes.forced:\n",
+        "        if False:\n",
+        f"{_COMMITS}::test_setting_what_is_there_already_writes_nothing",
+    ),
+    Mutation(
+        "a commit compares nothing",
+        _ENGINE,
+        "                if await self._store.swap(key, old, new, ttl):\n"
+        "                    return True\n",
+        "                if new is not None:\n"
+        "                    await self._store.put(key, new, ttl)\n"
+        "                    return True\n"
+        "                return await self._store.delete(key)\n",
+        f"{_COMMITS}::test_both_survive",
+    ),
+    Mutation(
+        "a refused commit does its operations to what it loaded",
+        _ENGINE,
+        "base, record = found, changes.replay(found.record, self._codec, self._clock())",
+        "base = found",
+        f"{_COMMITS}::test_both_survive",
+    ),
+    Mutation(
+        "an absent record is created anew",
+        _ENGINE,
+        '                return self._dropped(draft, base.id, "destroyed")\n'
+        "            if user is not None",
+        "                draft.base = None\n"
+        "                return await self._create(draft, changes)\n"
+        "            if user is not None",
+        f"{_ENDINGS}::test_nothing_undoes_a_logout",
+    ),
+    Mutation(
+        "an absent record is written back",
+        _ENGINE,
+        '                return self._dropped(draft, base.id, "destroyed")\n'
+        "            if user is not None",
+        "                await self._store.put(self._key + base.id, new.raw)\n"
+        '                return self._dropped(draft, base.id, "destroyed")\n'
+        "            if user is not None",
+        f"{_ENDINGS}::test_nothing_undoes_a_logout",
+    ),
+    Mutation(
+        "a late commit does not follow a note",
+        _ENGINE,
+        "            handle = found.target\n        return None",
+        "            return None\n        return None",
+        f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
+    ),
+    Mutation(
+        "a late commit follows one note only",
+        _ENGINE,
+        "        for _ in range(_CHAIN + 1):\n            raw = await self._store.get",
+        "        for _ in range(2):\n            raw = await self._store.get",
+        f"{_ROTATIONS}::test_a_late_commit_follows_eight_notes",
+    ),
+    Mutation(
+        "a late commit follows notes for ever",
+        _ENGINE,
+        "        for _ in range(_CHAIN + 1):\n            raw = await self._store.get",
+        "        while True:\n            raw = await self._store.get",
+        f"{_ROTATIONS}::test_a_late_commit_follows_eight_notes",
+    ),
+    Mutation(
+        "a late commit revives a record that is over",
+        _ENGINE,
+        "return None if over else Base(handle, raw, found)",
+        "return Base(handle, raw, found)",
+        f"{_ENDINGS}::test_a_commit_against_a_record_that_is_over_by_then_drops_everything",
+    ),
+    Mutation(
+        "one user's request writes into another's session",
+        _ENGINE,
+        "            if user is not None and found.record.user != user:",
+        "            if False:",
+        f"{_ROTATIONS}::test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next",
+    ),
+    Mutation(
+        "a lost name is not told",
+        _ENGINE,
+        "        if lost:\n",
+        "        if False:\n",
+        f"{_COMMITS}::test_of_the_same_name_the_later_stays_and_the_loss_is_told",
+    ),
+    # Touch
+    Mutation(
+        "a touch writes without comparing",
+        _ENGINE,
+        "            if await self._store.swap(self._key + base.id, base.raw, raw, "
+        "self._ttl(record)):\n                draft.base = Base(base.id, raw, record)\n",
+        "            await self._store.put(self._key + base.id, raw, self._ttl(record))\n",
+        f"{_ENDINGS}::test_a_touch_does_not_bring_a_session_back",
+    ),
+    Mutation(
+        "a touch is repeated",
+        _ENGINE,
+        "            if await self._store.swap(self._key + base.id, base.raw, raw, "
+        "self._ttl(record)):\n",
+        "            if await self._swap(base.id, base.raw, raw, self._ttl(record)):\n",
+        f"{_UNKNOWN}::test_a_touch_that_fails_fails_nobody",
+    ),
+    Mutation(
+        "a refused touch is done to what another wrote",
+        _ENGINE,
+        '            self._tell("touch_failed", base.id)\n        return NOTHING\n',
+        '            self._tell("touch_failed", base.id)\n'
+        "        if draft.base is base and (found := await self._again(base.id, 0)):\n"
+        "            await self._store.swap(self._key + found.id, found.raw, found.raw)\n"
+        "        return NOTHING\n",
+        f"{_COMMITS}::test_a_touch_never_takes_a_write_away_and_is_never_repeated",
+    ),
+    Mutation(
+        "a failed touch fails the response",
+        _ENGINE,
+        "        except StoreError:\n            self._tell(",
+        "        except CodecError:\n            self._tell(",
+        f"{_UNKNOWN}::test_a_touch_that_fails_fails_nobody",
+    ),
+    Mutation(
+        "reading moves `seen` each time",
+        "session/policy.py",
+        "        return now - seen >= self.touch_every\n",
+        "        return True\n",
+        f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
+    ),
+    # Operations
+    Mutation(
+        "an increment writes the sum it saw",
+        _OPERATIONS,
+        "return codec.encode(value + self.by) if is_number(value) else self.own",
+        "return self.own",
+        f"{_COMMITS}::test_both_survive",
+    ),
+    Mutation(
+        "an append writes the list it saw",
+        _OPERATIONS,
+        "        if type(value) is not list:\n",
+        "        if True:\n",
+        f"{_COMMITS}::test_appends_both_count_in_the_order_they_were_committed",
+    ),
+    Mutation(
+        "a clear empties only what it loaded",
+        _OPERATIONS,
+        "        data = {} if self.cleared else data.copy()\n",
+        "        data = data.copy()\n",
+        f"{_COMMITS}::test_clear_empties_what_is_there_at_commit",
+    ),
+    Mutation(
+        "a clear leaves the messages",
+        _OPERATIONS,
+        "kept = [] if self.cleared else [m",
+        "kept = [m",
+        f"{_COMMITS}::test_clear_takes_messages_that_another_left_meanwhile",
+    ),
+    Mutation(
+        "a replay removes all messages of the queue",
+        _OPERATIONS,
+        "if m.id not in self.claimed]",
+        "if not self.claimed]",
+        f"{_COMMITS}::test_what_was_noted_as_taken_is_removed_and_nothing_else",
+    ),
+    Mutation(
+        "a new message takes the place of the others",
+        _OPERATIONS,
+        "messages = [*kept, *self.posted]",
+        "messages = [*self.posted] or kept",
+        f"{_COMMITS}::test_messages_of_both_stay",
+    ),
+    Mutation(
+        "our own fields are written again in another generation",
+        _OPERATIONS,
+        "if self.reserved is not None and gen == self.gen:",
+        "if self.reserved is not None:",
+        f"{_ROTATIONS}::test_our_own_fields_are_written_again_only_in_their_generation",
+    ),
+    Mutation(
+        "what is changed in place is not found",
+        "session/draft.py",
+        "            if name not in names and self._is_changed_in_place(name):\n",
+        "            if False:\n",
+        f"{_COMMITS}::test_both_survive",
+    ),
+    Mutation(
+        "what is changed in place besides an append is lost",
+        "session/draft.py",
+        "            if untouched or own ==",
+        "            if True or own ==",
+        f"{_COMMITS}::test_appends_in_place_and_by_operation_of_one_request_are_one_change",
+    ),
+    Mutation(
+        "values in hand are compared with what another wrote",
+        "session/draft.py",
+        "own, loaded = self._encoded(name), self.encoded[name]",
+        "own, loaded = self._encoded(name), "
+        "(self.base.record.data if self.base else self.encoded)[name]",
+        f"{_COMMITS}::test_claiming_keeps_what_another_wrote_and_what_was_read_before",
+    ),
+    Mutation(
+        "a claim takes effect at commit",
+        "session/homes.py",
+        "        return draft.read(await self._engine.claim(draft, box, most))\n",
+        "        return draft.read(draft.claim(box, most))\n",
+        f"{_COMMITS}::test_claimed_at_the_call_means_once",
+    ),
+    # Unknown outcomes
+    Mutation(
+        "no answer is taken for a refusal",
+        _ENGINE,
+        "                lost = error\n",
+        "                return False\n",
+        f"{_UNKNOWN}::test_a_commit_without_an_answer_counts_once",
+    ),
+    Mutation(
+        "no answer is taken for a success",
+        _ENGINE,
+        "                lost = error\n",
+        "                return True\n",
+        f"{_UNKNOWN}::test_a_commit_without_an_answer_counts_once",
+    ),
+    Mutation(
+        "our own write is known by its bytes only",
+        "session/data.py",
+        "isinstance(theirs, Record) and ours.rev == theirs.rev",
+        "isinstance(theirs, Record) and ours == theirs",
+        f"{_UNKNOWN}::test_a_touch_over_our_write_does_not_hide_it",
+    ),
+    Mutation(
+        "after anything else the operations are done again",
+        _ENGINE,
+        "                if new is None:\n                    return False",
+        "                if True:\n                    return False",
+        f"{_UNKNOWN}::test_without_an_answer_beside_another_write_it_counts_once_or_says_it_does_not_know",
+    ),
+    Mutation(
+        "a lost request is not sent again",
+        _ENGINE,
+        "            if present != old:\n",
+        "            if True:\n",
+        f"{_UNKNOWN}::test_a_commit_without_an_answer_counts_once",
+    ),
+    Mutation(
+        "a refusal after a lost request is taken at its word",
+        _ENGINE,
+        "            if lost is None:\n                return False\n            present",
+        "            if lost is None or (await self._store.get(key)) != old:\n"
+        "                return False\n            present",
+        f"{_UNKNOWN}::test_a_commit_without_an_answer_counts_once",
+    ),
+    Mutation(
+        "a store that never answers is asked for ever",
+        _ENGINE,
+        "        for _ in range(_RESENDS):\n            try:\n",
+        "        while True:\n            try:\n",
+        f"{_UNKNOWN}::test_a_store_that_never_answers_is_an_error_and_not_a_loop",
+    ),
+    # Rotate and log in
+    Mutation(
+        "the note stands before the record",
+        _ENGINE,
+        "            if not await self._swap(handle, written, new.raw, self._ttl(new.record)):\n"
+        "                raise self._busy()  # nobody else can know this id\n"
+        "            written = new.raw\n"
+        "            note = encode_note(handle)\n"
+        "            if await self._swap(base.id, base.raw, note, self._times.forward_note):\n",
+        "            written = new.raw\n"
+        "            note = encode_note(handle)\n"
+        "            if await self._swap(base.id, base.raw, note, self._times.forward_note):\n"
+        "                await self._swap(handle, None, new.raw, self._ttl(new.record))\n",
+        f"{_ROTATIONS}::test_a_crash_in_a_rotation_leaves_a_session_that_works",
+    ),
+    Mutation(
+        "a rotation leaves no note",
+        _ENGINE,
+        "            if await self._swap(base.id, base.raw, note, self._times.forward_note):\n",
+        "            if await self._swap(base.id, base.raw, None, None):\n",
+        f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
+    ),
+    Mutation(
+        "a rotation leaves the old record",
+        _ENGINE,
+        "            if await self._swap(base.id, base.raw, note, self._times.forward_note):\n",
+        "            if await self._swap(base.id, base.raw, base.raw, self._ttl(base.record)):\n",
+        f"{_ROTATIONS}::test_a_token_is_told_only_when_its_note_stands",
+    ),
+    Mutation(
+        "a note is written over whatever is there",
+        _ENGINE,
+        "            if await self._swap(base.id, base.raw, note, self._times.forward_note):\n",
+        "            await self._store.put(self._key + base.id, note, self._times.forward_note)\n"
+        "            if True:\n",
+        f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
+    ),
+    Mutation(
+        "a rotation does not merge what changed meanwhile",
+        _ENGINE,
+        "            base = found\n        raise self._busy()\n\n    # Destroy",
+        "            base = Base(found.id, found.raw, before.record)\n"
+        "        raise self._busy()\n\n    # Destroy",
+        f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
+    ),
+    Mutation(
+        "a rotation that came second sends a cookie",
+        _ENGINE,
+        "(found.id != base.id and sign_in is None)",
+        "False",
+        f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
+    ),
+    Mutation(
+        "a rotation that came second leaves its record",
+        _ENGINE,
+        "                await self._discard(handle, written)\n",
+        "",
+        f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
+    ),
+    Mutation(
+        "a rotation that came second drops its operations",
+        _ENGINE,
+        "                return await self._update(draft, found, changes, "
+        "user=before.record.user)\n",
+        "                return NOTHING\n",
+        f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
+    ),
+    Mutation(
+        "a rotation of a destroyed session leaves its record",
+        _ENGINE,
+        "                await self._discard(handle, written)\n",
+        "                if found is not None:\n"
+        "                    await self._discard(handle, written)\n",
+        f"{_ENDINGS}::test_destroyed_from_outside_while_it_is_rotated",
+    ),
+    Mutation(
+        "a rotation of a destroyed session goes on",
+        _ENGINE,
+        "                await self._discard(handle, written)\n",
+        "                if found is None:\n"
+        "                    draft.base = new\n"
+        "                    return self._sent(token, new.record)\n"
+        "                await self._discard(handle, written)\n",
+        f"{_ENDINGS}::test_nothing_undoes_a_logout",
+    ),
+    Mutation(
+        "a login merges into the target of a note",
+        _ENGINE,
+        "(found.id != base.id and sign_in is None)",
+        "found.id != base.id",
+        f"{_ROTATIONS}::test_two_logins",
+    ),
+    Mutation(
+        "a login gives up after the first refusal",
+        _ENGINE,
+        "(found.id != base.id and sign_in is None)",
+        "sign_in is not None",
+        f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
+    ),
+    Mutation(
+        "a login keeps the data of another user",
+        _ENGINE,
+        "old = base.record if sign_in is None else sign_in.welcome(base.record)",
+        "old = base.record",
+        f"{_ROTATIONS}::test_two_logins",
+    ),
+    Mutation(
+        "a login keeps the generation",
+        _OPERATIONS,
+        "gen=record.gen + 1",
+        "gen=record.gen",
+        f"{_ROTATIONS}::test_a_login_brings_a_new_secret_and_a_new_generation",
+    ),
+    Mutation(
+        "a login keeps the CSRF secret",
+        _OPERATIONS,
+        '"csrf": self.csrf}',
+        '"csrf": record.reserved["csrf"]}',
+        f"{_ROTATIONS}::test_a_login_brings_a_new_secret_and_a_new_generation",
+    ),
+    # Destroy
+    Mutation(
+        "a destruction deletes without comparing",
+        _ENGINE,
+        "            if raw is None or await self._swap(handle, raw, None, None):\n",
+        "            if raw is None or await self._store.delete(self._key + handle):\n",
+        f"{_ENDINGS}::test_destroyed_from_outside_while_it_is_rotated",
+    ),
+    Mutation(
+        "a refused destruction is not repeated",
+        _ENGINE,
+        "                return raw\n            await self._pause(attempt)\n",
+        "                return raw\n            return raw\n",
+        f"{_ENDINGS}::test_nothing_undoes_a_logout",
+    ),
+    Mutation(
+        "a destruction does not follow notes",
+        _ENGINE,
+        "            if type(found) is not Note:\n                break\n",
+        "            break\n",
+        f"{_ENDINGS}::test_destroy_follows_notes_to_the_record",
+    ),
+    Mutation(
+        "a logout with the old token ends nothing",
+        "session/draft.py",
+        "        stored = self.forwarded if self.base is None else self.base.id\n",
+        "        stored = None if self.base is None else self.base.id\n",
+        f"{_ENDINGS}::test_a_logout_with_the_old_token_ends_the_rotated_session",
+    ),
+    Mutation(
+        "a logout without an answer is given up",
+        _ENGINE,
+        "                    return False  # removing can be repeated: it counts nothing\n",
+        "                    break\n",
+        f"{_UNKNOWN}::test_a_logout_that_nobody_answered_goes_on_over_another_write",
+    ),
+]
