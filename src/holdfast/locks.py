@@ -20,11 +20,13 @@ class Flight:
     Attributes:
         landed: Whether it is over.
         error: What it failed with, to be raised in each who waited; None if it did not fail.
+        thread: The identity of the thread that flies it: who blocks that one must not wait for it.
     """
 
-    __slots__ = ("_callbacks", "_guard", "error", "landed")
+    __slots__ = ("_callbacks", "_guard", "error", "landed", "thread")
 
     def __init__(self) -> None:
+        self.thread = threading.get_ident()
         self._guard = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
         self.landed = False

@@ -188,6 +188,47 @@ def test_a_recursion_over_its_own_key_ends(cache: Cache) -> None:
     assert cache.get("k") == 41  # the first publish wins
 
 
+def test_two_creations_that_need_each_other_end(cache: Cache) -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def ask(name: str, other: str) -> str:
+        def inner() -> str:
+            return cache.get_or_create(name, lambda: name)
+
+        def outer() -> str:
+            together.wait()
+            return cache.get_or_create(other, inner)
+
+        return cache.get_or_create(name, outer)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.submit(ask, "a", "b"), pool.submit(ask, "b", "a")
+        assert one.result(10) in ("a", "b")
+        assert two.result(10) in ("a", "b")
+
+
+def test_the_thread_of_a_loop_never_waits_for_its_own_task(cache: Cache) -> None:
+    async def main() -> tuple[str, str]:
+        go = asyncio.Event()
+
+        async def create() -> str:
+            await go.wait()
+            return "by the task"
+
+        async with asyncio.timeout(10):
+            task = asyncio.create_task(cache.aio.get_or_create("k", create))
+            await turns(lambda: "k" in cache._core.flights._flights)
+            direct = cache.get_or_create("k", lambda: "by the call")
+            go.set()
+            return await task, direct
+
+    ended: list[tuple[str, str]] = []
+    thread = threading.Thread(target=lambda: ended.append(asyncio.run(main())), daemon=True)
+    thread.start()
+    thread.join(2)
+    assert ended == [("by the task", "by the call")]
+
+
 def test_the_two_faces_share_what_is_near() -> None:
     cache = Cache()
     value = object()

@@ -8,7 +8,9 @@ _ORDERS = "tests/interleave/test_fill_orders.py::"
 _CHANGE = f"{_ORDERS}test_fill_and_change"
 _LATE = f"{_ORDERS}test_fill_with_late_tags_and_tag[one process, far only-False]"
 _WAIT = """\
-            await self._waits.join(flight)
+                await self._waits.join(flight)
+            finally:
+                end_waiting(flight)
             if flight.error is not None and not anew:
                 raise flight.error
 """
@@ -290,16 +292,30 @@ MUTATIONS = [
     Mutation(
         "nobody is served stale while one creates",
         "cache/engine.py",
-        "            if not anew and found.age(self._core.clock()) is Age.STALE:\n",
-        "            if False:\n",
+        "                if not anew and found.age(self._core.clock()) is Age.STALE:\n",
+        "                if False:\n",
         f"{_ORDERS}test_a_stale_value_is_served_while_one_creates",
     ),
     Mutation(
         "a chain waits for itself",
         "cache/engine.py",
-        "                if flown_here(flight):\n",
+        "                if not begin_waiting(flight, blocks=self._blocks):\n",
         "                if False:\n",
         f"{_ORDERS}test_a_creation_may_ask_for_its_own_key",
+    ),
+    Mutation(
+        "two chains wait for each other",
+        "cache/chain.py",
+        "        if _leads_to(flight, mine):\n",
+        "        if flight in mine:\n",
+        f"{_ORDERS}test_two_creations_that_need_each_other_end",
+    ),
+    Mutation(
+        "a thread waits for the task it runs",
+        "cache/chain.py",
+        "    if blocks and flight.thread == threading.get_ident():\n",
+        "    if False:\n",
+        "tests/cache/test_single_flight.py::test_the_thread_of_a_loop_never_waits_for_its_own_task",
     ),
     Mutation(
         "everybody creates",

@@ -1,6 +1,7 @@
 """Every order of a fill and of whatever may meet it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from cache_scene import KEY, STORE_KEY, TAG, Own, World
@@ -373,6 +374,36 @@ def test_a_creation_may_ask_for_its_own_key() -> None:
         assert here.processes[0].read() == (0, "inner")
 
     assert play(build, more=kept) == 1
+
+
+def test_two_creations_that_need_each_other_end() -> None:
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        here = World(stage)
+        engine, space = here.processes[0].engine, here.processes[0].space
+
+        def creating(name: str, other: str) -> Callable[[], Coroutine[Any, Any, object]]:
+            async def innermost() -> object:
+                return (0, name)
+
+            async def middle() -> object:
+                return await engine.get_or_create(space.item(name), innermost, here.policy)
+
+            async def outer() -> object:
+                await stage.pause("create")
+                return await engine.get_or_create(space.item(other), middle, here.policy)
+
+            return outer
+
+        def asking(name: str, other: str) -> Caller:
+            create = creating(name, other)
+            return Own(engine.get_or_create(space.item(name), create, here.policy))
+
+        return here, [asking("a", "b"), asking("b", "a")]
+
+    def ended(_here: World, ends: list[End]) -> None:
+        assert all(end.error is None for end in ends)
+
+    assert play(build, more=ended) > 1
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])

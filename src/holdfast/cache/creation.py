@@ -1,7 +1,7 @@
 """Creations: what a running `create` may say about the value it makes.
 
-Law: a creation belongs to one call chain. `creation()` finds the one the caller runs in, in threads
-and tasks alike, and whatever a chain is creating it may create again without waiting for itself.
+Law: `creation()` finds the creation the caller runs in, in threads and tasks alike; of nested ones
+the innermost.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from holdfast.cache.chain import inside
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
 from holdfast.locks import Flight
 
-__all__ = ["NOTHING", "Creation", "creation", "flown_here", "running"]
+__all__ = ["NOTHING", "Creation", "creation", "running"]
 
 NOTHING: Any = object()
 """Stands for a value that is not there, since None is a value."""
@@ -68,7 +69,6 @@ class Creation:
 
 
 _current: ContextVar[Creation | None] = ContextVar("holdfast_creation", default=None)
-_flown: ContextVar[frozenset[Flight]] = ContextVar("holdfast_flown", default=frozenset())
 
 
 def creation() -> Creation:
@@ -83,19 +83,12 @@ def creation() -> Creation:
     return now
 
 
-def flown_here(flight: Flight) -> bool:
-    """Return whether the caller runs inside that very flight, and so must not wait for it."""
-    return flight in _flown.get()
-
-
 @contextmanager
 def running(now: Creation, flight: Flight | None) -> Iterator[None]:
-    """Make `now` the creation of whatever runs inside the block."""
+    """Make `now` the creation of whatever runs inside the block, and `flight` its flight."""
     current = _current.set(now)
-    flown = _flown.set(_flown.get() | {flight}) if flight is not None else None
     try:
-        yield
+        with inside(flight):
+            yield
     finally:
-        if flown is not None:
-            _flown.reset(flown)
         _current.reset(current)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.bridge import Waits
+from holdfast.cache.chain import begin_waiting, end_waiting
 from holdfast.cache.core import Core
-from holdfast.cache.creation import NOTHING, Creation, flown_here, running
+from holdfast.cache.creation import NOTHING, Creation, running
 from holdfast.cache.fill import Create, Fill
 from holdfast.cache.found import Far, Found, Looks, near_labels
 from holdfast.cache.policy import Policy
@@ -32,7 +33,10 @@ _COUNT_PAUSE = 0.002
 class Engine:
     """The sequences over one kind of waiting: store and `waits` both block, or both are awaited."""
 
-    def __init__(self, core: Core, store: AsyncStore | None, waits: Waits) -> None:
+    def __init__(
+        self, core: Core, store: AsyncStore | None, waits: Waits, *, blocks: bool = False
+    ) -> None:
+        self._blocks = blocks
         self._core = core
         self._near = core.near
         self._far = Far(store, Stamps(store, core.prefix)) if store is not None else None
@@ -91,14 +95,17 @@ class Engine:
                 flight, mine = self._core.flights.board(item.near)
                 if mine:
                     return await self._fly(fill, found, flight)
-                if flown_here(flight):
+                if not begin_waiting(flight, blocks=self._blocks):
                     return await fill.run(found, None)
             finally:
                 self._near.release(hold)
-            if not anew and found.age(self._core.clock()) is Age.STALE:
-                self._core.counts.stale += 1
-                return found.value
-            await self._waits.join(flight)
+            try:
+                if not anew and found.age(self._core.clock()) is Age.STALE:
+                    self._core.counts.stale += 1
+                    return found.value
+                await self._waits.join(flight)
+            finally:
+                end_waiting(flight)
             if flight.error is not None and not anew:
                 raise flight.error
 

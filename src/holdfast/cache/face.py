@@ -32,7 +32,7 @@ class Engines:
         """Return the engine for threads."""
         if self._blocking is None:
             store = None if self.store is None else Blocking(self.store)
-            self._blocking = Engine(self.core, store, ThreadWaits())
+            self._blocking = Engine(self.core, store, ThreadWaits(), blocks=True)
         return self._blocking
 
     def looping(self) -> Engine:

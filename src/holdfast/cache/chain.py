@@ -1,0 +1,89 @@
+"""Chains: which creations a call runs inside of, and whether it may wait for another one.
+
+Law: nobody waits for ever. A call never waits for a creation that waits, over however many others,
+for a creation this very call runs inside of; nor does it block the thread that flies it. Such a
+call creates by itself.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from holdfast.locks import Flight
+
+__all__ = ["begin_waiting", "end_waiting", "inside"]
+
+_flown: ContextVar[frozenset[Flight]] = ContextVar("holdfast_flown", default=frozenset())
+_guard = threading.Lock()
+_awaited: dict[Flight, list[Flight]] = {}  # a creation, and the creations its calls wait for
+
+
+def _forget() -> None:
+    global _guard  # noqa: PLW0603 - a fork may have copied one that a lost thread holds
+    _guard = threading.Lock()
+    _awaited.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@contextmanager
+def inside(flight: Flight | None) -> Iterator[None]:
+    """Make `flight` one of those that whatever runs inside the block runs inside of."""
+    if flight is None:
+        yield
+        return
+    flown = _flown.set(_flown.get() | {flight})
+    try:
+        yield
+    finally:
+        _flown.reset(flown)
+
+
+def begin_waiting(flight: Flight, *, blocks: bool) -> bool:
+    """Return whether the caller may wait for `flight`; then `end_waiting` must follow.
+
+    Args:
+        flight: What another one flies.
+        blocks: Whether waiting blocks the thread.
+    """
+    if blocks and flight.thread == threading.get_ident():
+        return False
+    mine = _flown.get()
+    if not mine:
+        return True
+    with _guard:
+        if _leads_to(flight, mine):
+            return False
+        for above in mine:
+            _awaited.setdefault(above, []).append(flight)
+    return True
+
+
+def end_waiting(flight: Flight) -> None:
+    """End what `begin_waiting` began."""
+    mine = _flown.get()
+    if not mine:
+        return
+    with _guard:
+        for above in mine:
+            awaited = _awaited.get(above)
+            if awaited is not None and flight in awaited:
+                awaited.remove(flight)
+                if not awaited:
+                    del _awaited[above]
+
+
+def _leads_to(flight: Flight, mine: frozenset[Flight]) -> bool:
+    seen: set[Flight] = set()
+    ahead = [flight]
+    while ahead:
+        here = ahead.pop()
+        if here in mine:
+            return True
+        if here not in seen:
+            seen.add(here)
+            ahead += _awaited.get(here, ())
+    return False
