@@ -26,6 +26,8 @@ FOUND = {
     "quotes stay": (f'{NAME}="a b"', ['"a b"']),
     "escapes stay": (f'{NAME}="a\\073b"', ['"a\\073b"']),
     "percent stays": (f"{NAME}=a%3Db", ["a%3Db"]),
+    "odd blanks stay": (f"{NAME}=\xa0abc\x1f", ["\xa0abc\x1f"]),
+    "odd blanks stay in the last": (f"{NAME}=a; {NAME}=\x85b\x0c", ["a", "\x85b\x0c"]),
     "after one without value": (f"a; {NAME}=abc", ["abc"]),
     "value of another": (f"a={NAME}; {NAME}=abc", ["abc"]),
 }

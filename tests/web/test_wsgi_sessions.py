@@ -379,6 +379,29 @@ def test_a_value_that_cannot_be_written_is_an_error_that_names_it(shop: Shop) ->
     assert len(shop.store) == 0
 
 
+def test_a_file_that_is_not_sent_after_all_is_closed(shop: Shop) -> None:
+    file = io.BytesIO(b"file")
+
+    def app(env: dict[str, Any], start: Any) -> Iterable[bytes]:
+        env["holdfast.session"]["odd"] = object() if env["PATH_INFO"] == "/odd" else 1
+        start("200 OK", PLAIN)
+        return FileWrapper(file)
+
+    with pytest.raises(CodecError):
+        call_wsgi(
+            SessionMiddleware(app, shop.sessions),
+            environ("/odd") | {"wsgi.file_wrapper": FileWrapper},
+        )
+    assert file.closed
+    file = io.BytesIO(b"file")
+    shop.store.close()
+    answer = call_wsgi(
+        SessionMiddleware(app, shop.sessions), environ() | {"wsgi.file_wrapper": FileWrapper}
+    )
+    assert answer.status == 503
+    assert file.closed
+
+
 def by_kind(kind: str) -> App:
     """Return an application that reads and writes, and answers in one of three ways."""
 
