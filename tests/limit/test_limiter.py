@@ -9,8 +9,10 @@ from typing import Never
 import pytest
 
 from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
-from holdfast.limit import Limiter
+from holdfast.limit import Decision, Limiter
+from holdfast.store.abilities import Change
 from holdfast.store.memory import MemoryStore
+from holdfast.store.protocol import Store
 from holdfast.store.registry import open_store
 from holdfast.testing.clock import ManualClock
 
@@ -85,9 +87,12 @@ def test_all_rates_are_charged_or_none(limiter: Limiter, clock: ManualClock) -> 
     assert [state.remaining for state in refused.rates] == [1, 0], "2/second was not charged"
 
 
-def test_what_is_refused_and_what_only_looks_writes_nothing(clock: ManualClock) -> None:
+@pytest.mark.parametrize("face", [lambda rows: rows, Swapping], ids=["apply", "swap"])
+def test_what_is_refused_and_what_only_looks_writes_nothing(
+    face: Callable[[MemoryStore], Store], clock: ManualClock
+) -> None:
     store = MemoryStore(clock=clock)
-    limiter = Limiter(store, clock=clock)
+    limiter = Limiter(face(store), clock=clock)
     limiter.hit("k", "1/minute")
     (where,) = store.scan()
     written = store.get(where)
@@ -100,6 +105,8 @@ def test_what_is_refused_and_what_only_looks_writes_nothing(clock: ManualClock) 
     limiter.refund("other", "1/minute")
     assert store.get(where) is written
     assert list(store.scan()) == [where]
+    clock.advance(61)
+    assert list(store.scan()) == [], "its time was not renewed either"
 
 
 def test_a_record_is_gone_soon_after_all_is_back(clock: ManualClock) -> None:
@@ -289,6 +296,21 @@ def test_both_faces_count_together_on_each_local_store(url: str, tmp_path: Path)
         assert [limiter.hit("k", "4/hour").allowed for _ in range(2)] == [True, False]
         assert asyncio.run(limiter.aio.reset("k", "4/hour"))
         assert limiter.peek("k", "4/hour").remaining == 4
+
+
+def test_a_store_that_waits_never_stops_the_loop() -> None:
+    threads: set[int] = set()
+
+    class Waiting(MemoryStore):
+        never_waits = False
+
+        def apply(self, key: str, change: Change[Decision]) -> Decision:  # type: ignore[override]
+            threads.add(threading.get_ident())
+            return super().apply(key, change)
+
+    assert asyncio.run(Limiter(Waiting()).aio.hit("k", "1/day")).allowed
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_threads_and_tasks_together_get_no_more_than_the_limit(limiter: Limiter) -> None:
