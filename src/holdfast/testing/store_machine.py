@@ -1,7 +1,7 @@
 """A Hypothesis machine that plays random steps on a store and on a dict, and compares them.
 
-Law: the dict is the contract; whatever the store answers differently is the store's fault. The clock
-moves by whole steps and a ttl ends between two of them, so that no answer hangs on a tie.
+Law: the dict is the contract; whatever the store answers differently is the store's fault. The
+clock moves by whole steps and a ttl ends between two of them, so that no answer hangs on a tie.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ from holdfast.testing.trial import Trial
 __all__ = ["compare_with_a_dict"]
 
 _KEYS = st.sampled_from(["a", "b", "A", "a:b", "%2F"])
+_COUNTERS = st.sampled_from(["n", "m"])
 _VALUES = st.sampled_from([b"", b"0", b"1", b"\x00\xff", b"v" * 5000])
 _TTLS = st.sampled_from([None, -1, 0, 1.5, 3.5, 7.5])
 
@@ -84,7 +85,9 @@ class _Machine(RuleBasedStateMachine):
         assert self._store.swap(key, self._alive(key), new, self._ttl(ttl))
         self._write(key, new, ttl)
 
-    @rule(key=st.sampled_from(["n", "m"]), by=st.integers(-3, 3), ttl=st.sampled_from([None, 1.5, 7.5]))
+    @rule(
+        key=_COUNTERS, by=st.integers(-3, 3), ttl=_TTLS.filter(lambda ttl: ttl is None or ttl > 0)
+    )
     def increment(self, key: str, by: int, ttl: float | None) -> None:
         if isinstance(self._store, CanIncrement):
             there = self._alive(key)
