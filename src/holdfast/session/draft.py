@@ -116,7 +116,7 @@ class Draft:
         if value is MISSING:
             try:
                 value = self.live[name] = self.codec.decode(self.encoded[name])
-            except (CodecError, TypeError):
+            except (CodecError, TypeError):  # a record may hold anything, also what is no bytes
                 self._forget(name)
                 self.unreadable += (name,)
                 raise KeyError(name) from None

@@ -76,7 +76,7 @@ def _read(encoded: bytes, codec: Codec) -> Any:
     """Return the value, or None if it cannot be read: neither a number nor a list."""
     try:
         return codec.decode(encoded)
-    except CodecError:
+    except (CodecError, TypeError):  # a record may hold anything, also what is no bytes
         return None
 
 
