@@ -11,6 +11,7 @@ each bucket was at that time, in the order of the normal form.
 """
 
 import struct
+from typing import NamedTuple
 
 from holdfast.clock import Clock
 from holdfast.limit.decision import Decision, RateState
@@ -29,6 +30,20 @@ _LONGER = 1.0  # a record that outlives its hits does no harm, the opposite does
 _new = tuple.__new__
 
 
+class _Size(NamedTuple):
+    """A bucket: drains `limit` a second, gets `period` a hit, is `full`; nobody writes `absurd`."""
+
+    limit: float
+    period: float
+    full: float
+    absurd: float
+
+
+def _size(rate: Rate) -> _Size:
+    limit, period = map(float, rate)
+    return _Size(limit, period, limit * period, limit * (period + max(period, _SKEW)))
+
+
 class Bucket:
     """The decisions for one set of rates.
 
@@ -39,12 +54,12 @@ class Bucket:
         most: The highest cost that can ever be allowed.
     """
 
-    __slots__ = ("_absurd", "_record", "most", "rates")
+    __slots__ = ("_record", "_sizes", "most", "rates")
 
     def __init__(self, rates: tuple[Rate, ...]) -> None:
         self.rates = rates
         self.most = min(rate.limit for rate in rates)
-        self._absurd = [limit * (period + max(period, _SKEW)) for limit, period in rates]
+        self._sizes = [_size(rate) for rate in rates]
         self._record = struct.Struct(f"<{1 + len(rates)}d")
 
     def hit(self, record: bytes | None, now: float, cost: int = 1) -> Written:
@@ -59,10 +74,8 @@ class Bucket:
         waits = self._waits(levels, cost)
         if not cost or any(waits):
             return record, None, self._decision(levels, waits)
-        return self._write(
-            [level + cost * period for level, (_, period) in zip(levels, self.rates, strict=True)],
-            now,
-        )
+        pairs = zip(levels, self._sizes, strict=True)
+        return self._write([level + cost * size.period for level, size in pairs], now)
 
     def charging(self, clock: Clock, cost: int) -> Change[Decision]:
         """Return `hit` as a change of what a store holds; it reads `clock` whenever it is called.
@@ -81,8 +94,8 @@ class Bucket:
     def refund(self, record: bytes | None, now: float, cost: int = 1) -> Written:
         """Give `cost` back to all rates; no bucket gets emptier than empty."""
         levels = [
-            max(0.0, level - cost * period)
-            for level, (_, period) in zip(self._levels(record, now), self.rates, strict=True)
+            max(0.0, level - cost * size.period)
+            for level, size in zip(self._levels(record, now), self._sizes, strict=True)
         ]
         if not any(levels):
             return None, None, self._decision(levels, self._waits(levels, 0))
@@ -91,54 +104,41 @@ class Bucket:
     def _levels(self, record: bytes | None, now: float) -> list[float]:
         """Return how full each bucket is at `now`; a record that cannot be ours is empty."""
         if record is None or len(record) != self._record.size:
-            return [0.0] * len(self.rates)
+            return [0.0] * len(self._sizes)
         at, *stored = self._record.unpack(record)
         passed = now - at
-        drained = [
-            level - limit * passed for level, (limit, _) in zip(stored, self.rates, strict=True)
-        ]
-        return [
-            level if 0.0 < level <= absurd else 0.0
-            for level, absurd in zip(drained, self._absurd, strict=True)
-        ]
+        levels = []
+        for level, (limit, _, _, absurd) in zip(stored, self._sizes, strict=True):
+            left = level - limit * passed
+            levels.append(left if 0.0 < left <= absurd else 0.0)
+        return levels
 
     def _waits(self, levels: list[float], cost: int) -> list[float]:
         """Return in how many seconds `cost` fits into each bucket; 0 where it does now."""
-        return [
-            max(0.0, (level + cost * period - limit * period) / limit) if cost else 0.0
-            for level, (limit, period) in zip(levels, self.rates, strict=True)
-        ]
+        waits = []
+        for level, (limit, period, full, _) in zip(levels, self._sizes, strict=True):
+            over = level + cost * period - full
+            waits.append(over / limit if over > 0.0 and cost else 0.0)
+        return waits
 
     def _write(self, levels: list[float], now: float) -> Written:
         decision = self._decision(levels, [0.0] * len(levels))
-        ttl = max(state.reset_after for state in decision.rates) + _LONGER
+        ttl = max([state[3] for state in decision.rates]) + _LONGER
         return self._record.pack(now, *levels), ttl, decision
 
     def _decision(self, levels: list[float], waits: list[float]) -> Decision:
-        states = tuple(
-            RateState(
-                limit,
-                float(period),
-                max(0, int((limit * period - level) / period)),
-                level / limit,
-            )
-            for level, (limit, period) in zip(levels, self.rates, strict=True)
-        )
         wait = max(waits)
-        worst = (
-            states[waits.index(wait)]
-            if wait
-            else min(states, key=lambda state: (state.remaining, -state.reset_after))
-        )
-        return Decision(
-            allowed=not wait,
-            limit=worst.limit,
-            remaining=worst.remaining,
-            retry_after=wait + _MARGIN if wait else 0.0,
-            reset_after=worst.reset_after,
-            period=worst.period,
-            several=states if len(states) > 1 else (),
-        )
+        states, ranks = [], []
+        for number, level in enumerate(levels):
+            limit, period, full, _ = self._sizes[number]
+            remaining = int((full - level) / period) if level < full else 0
+            reset = level / limit
+            states.append(_new(RateState, (int(limit), period, remaining, reset)))
+            # what restricts most: the longest wait; if nothing waits, the least that remains
+            ranks.append((-waits[number], remaining, -reset, number))
+        first = states[min(ranks)[3]]
+        figures = (not wait, first[0], first[2], wait and wait + _MARGIN, first[3], first[1])
+        return _new(Decision, (*figures, tuple(states) if len(states) > 1 else (), False))
 
 
 class SingleBucket(Bucket):
@@ -153,10 +153,11 @@ class SingleBucket(Bucket):
         """See `Bucket.charging`."""
         if not cost:
             return super().charging(clock, cost)
-        ((limit, whole),) = self.rates
+        ((limit, _),) = self.rates
+        ((rate, period, full, absurd),) = self._sizes
         pack, unpack, hit = self._record.pack, self._record.unpack, self.hit
-        rate, period, price = float(limit), float(whole), float(cost * whole)
-        room = rate * period - price
+        price = cost * period
+        room = full - price
 
         def change(record: bytes | None) -> Written:
             now = clock()
@@ -169,14 +170,19 @@ class SingleBucket(Bucket):
                 level -= rate * (now - at)
                 if level < 0.0:
                     level = 0.0
-                elif not level <= room:  # full, absurd, or no number
-                    return hit(record, now, cost)
+                elif not level <= room:
+                    if not level <= absurd:  # or no number at all
+                        return hit(record, now, cost)
+                    remaining = int((full - level) / period) if level < full else 0
+                    wait = (level - room) / rate + _MARGIN
+                    figures = (False, limit, remaining, wait, level / rate, period, (), False)
+                    return record, None, _new(Decision, figures)
             remaining = int((room - level) / period)
             level += price
             reset = level / rate
             # tuple.__new__ takes half the time of a NamedTuple's own
-            decision = _new(Decision, (True, limit, remaining, 0.0, reset, period, (), False))
-            return pack(now, level), reset + _LONGER, decision
+            figures = (True, limit, remaining, 0.0, reset, period, (), False)
+            return pack(now, level), reset + _LONGER, _new(Decision, figures)
 
         return change
 
