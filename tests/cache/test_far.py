@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.cache import Cache
 from holdfast.codec.msgpack import Msgpack
-from holdfast.errors import CodecError, ConfigError
+from holdfast.errors import CodecError, ConfigError, StoreError
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.clock import ManualClock
 
@@ -212,3 +212,26 @@ def test_tags_are_those_of_the_whole_cache(cache: Cache) -> None:
 def test_a_namespace_has_a_plain_name(cache: Cache, name: str) -> None:
     with pytest.raises(ConfigError, match="namespace"):
         cache.namespace(name)
+
+
+def test_the_codec_may_be_named(rows: MemoryStore, clock: ManualClock) -> None:
+    cache = Cache(rows, codec="json", clock=clock)
+    cache.put("k", [1])
+    assert ormsgpack.unpackb(rows.get("v:k") or b"")[6] == b"[1]"
+    with pytest.raises(ConfigError, match="codec="):
+        Cache(codec="pickle")
+
+
+def test_an_async_face_is_no_store(rows: MemoryStore) -> None:
+    with pytest.raises(ConfigError, match=r"cache\.aio"):
+        Cache(rows.aio)
+
+
+def test_a_cache_opens_a_url_and_closes_it() -> None:
+    with Cache("memory://") as cache:
+        cache.put("k", 1)
+        assert cache.get("k") == 1
+    with pytest.raises(StoreError):
+        cache.put("k", 2)
+    with pytest.raises(ConfigError, match="near=False"):
+        Cache(near=False)

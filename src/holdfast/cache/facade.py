@@ -20,7 +20,7 @@ from holdfast.cache.plan import Plan
 from holdfast.cache.policy import Options, Policy
 from holdfast.cache.space import Space
 from holdfast.clock import Clock, wall
-from holdfast.codec import Codec
+from holdfast.codec import Codec, codec_named
 from holdfast.errors import ConfigError
 from holdfast.events import Observer, silent
 from holdfast.keys import prefix_of
@@ -42,7 +42,7 @@ class Cache(Face):
         prefix: What stands before all keys of this application in the store.
         near: Whether to keep values in this process. False asks the store each time.
         max_entries: How many values the near tier holds.
-        codec: Objects to bytes and back; the default is lossless msgpack.
+        codec: Objects to bytes and back: `"msgpack"` (without loss), `"json"`, or a codec.
         clock: UTC seconds.
         observer: Told of trouble: `cache.trouble`, `cache.corrupt`, `cache.stale_after_failure`.
         enabled: False turns every read into a miss and keeps nothing; invalidations still happen.
@@ -60,7 +60,7 @@ class Cache(Face):
         prefix: str = "",
         near: bool = True,
         max_entries: int = 10_000,
-        codec: Codec | None = None,
+        codec: Codec | str = "msgpack",
         clock: Clock = wall,
         observer: Observer = silent,
         enabled: bool = True,
@@ -74,7 +74,7 @@ class Cache(Face):
         opened = None if store is None else _opened(store)
         core = Core(
             near=Near(max_entries if near and enabled else 0, clock),
-            codec=_default_codec() if codec is None else codec,
+            codec=codec_named(codec),
             clock=clock,
             observer=observer,
             prefix=prefix_of(prefix),
@@ -269,14 +269,10 @@ def _steps(create: Callable[[], T]) -> Callable[[], Awaitable[T]]:
 
 
 def _opened(store: object) -> Store:
+    if inspect.iscoroutinefunction(getattr(store, "get", None)):
+        raise ConfigError("store: give the store itself, not its async face; see cache.aio")
     if isinstance(store, Store):
         return store
     from holdfast.store.registry import open_store  # noqa: PLC0415 - a near-only cache needs none
 
     return open_store(cast("Any", store))
-
-
-def _default_codec() -> Codec:
-    from holdfast.codec.msgpack import Msgpack  # noqa: PLC0415 - only where it is used
-
-    return Msgpack()
