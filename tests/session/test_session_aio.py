@@ -90,7 +90,7 @@ def test_lazy_sessions_are_loaded_first(sessions: Sessions, store: CountingStore
     async def main() -> None:
         session = sessions.aio.lazy(token)
         assert not store.calls
-        with pytest.raises(SessionError, match="await session.load"):
+        with pytest.raises(SessionError, match=r"await session\.load"):
             session.get("a")
         assert await session.load() is session
         assert (await session.load())["a"] == 1
