@@ -125,8 +125,8 @@ async def cart(request: Request) -> Response:
         f"<li><span>{escape(item)}</span><b>{count}</b></li>" for item, count in counts.items()
     )
     goods = "".join(f'<button name="item" value="{item}">{item}</button>' for item in GOODS)
-    empty = f"""<form method="post" action="/cart/empty">{hidden(session)}
-        <button class="quiet">Empty the cart</button></form>"""
+    empty = f"""<form method="post" action="/cart">{hidden(session)}
+        <button class="quiet" name="empty" value="1">Empty the cart</button></form>"""
     body = f"""<section class="card"><form method="post" action="/cart">{hidden(session)}
         <fieldset><legend>Put into the cart</legend><div class="row">{goods}</div></fieldset>
         <label class="check"><input type="checkbox" name="slow" value="1">
@@ -140,18 +140,14 @@ async def cart(request: Request) -> Response:
 
 
 async def add(request: Request, form: Form) -> Response:
-    """Append to the cart, slowly if asked."""
+    """Append to the cart, slowly if asked, or empty it."""
     session = session_of(request)
-    if form.get("item") in GOODS:
+    if form.get("empty"):
+        session.pop("cart", None)
+    elif form.get("item") in GOODS:
         session.append("cart", form["item"])
         if form.get("slow"):
             await asyncio.sleep(3)  # the session was loaded before this, and is committed after it
-    return RedirectResponse("/cart", HTTPStatus.SEE_OTHER)
-
-
-async def empty_cart(request: Request, _form: Form) -> Response:
-    """Forget the cart."""
-    session_of(request).pop("cart", None)
     return RedirectResponse("/cart", HTTPStatus.SEE_OTHER)
 
 
@@ -237,7 +233,7 @@ def bell_key(request: Request) -> str:
     return f"bell:{request.client.host if request.client else ''}"
 
 
-async def headers(request: Request, _form: Form | None = None) -> Response:
+async def headers(request: Request) -> Response:
     """The headers as they came, and those of this very answer."""
     rows = table((name, value) for name, value in request.scope["headers"])
     body = f"""<section class="card"><h2>Received</h2>{rows}</section>
@@ -342,12 +338,13 @@ class ShowSent:
 
         async def written(message: Any) -> None:
             if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            # A length cannot be part of what it measures: the server sends this page in chunks.
-            sent = [pair for pair in start["headers"] if pair[0] != b"content-length"]
-            await send({**start, "headers": sent})
-            await send({**message, "body": message["body"].replace(SENT, table(sent).encode())})
+                # A length cannot be part of what it measures: this page is sent in chunks.
+                sent = [pair for pair in message["headers"] if pair[0] != b"content-length"]
+                start.update(message, headers=sent)
+                await send(start)
+            else:
+                shown = table(start["headers"]).encode()
+                await send({**message, "body": message.get("body", b"").replace(SENT, shown)})
 
         plain = scope["type"] != "http" or scope["path"] != "/headers"
         await self.app(scope, receive, send if plain else written)
@@ -438,7 +435,6 @@ site = Starlette(
         Route("/sign-out", posted(sign_out), methods=["POST"]),
         Route("/cart", cart, methods=["GET"]),
         Route("/cart", posted(add), methods=["POST"]),
-        Route("/cart/empty", posted(empty_cart), methods=["POST"]),
         Route("/report", show_report, methods=["GET"]),
         Route("/report", posted(make_report), methods=["POST"]),
         Route("/report/invalidate", posted(invalidate), methods=["POST"]),
