@@ -73,6 +73,11 @@ class Flights:
             flight = self._flights[key] = Flight()
             return flight, True
 
+    def forget(self, key: str) -> None:
+        """Let the next who boards `key` fly anew; who waits already goes on waiting."""
+        with self._guard:
+            self._flights.pop(key, None)
+
     def land(self, key: str, flight: Flight, error: BaseException | None = None) -> None:
         """End `flight`; the next who boards `key` flies anew."""
         with self._guard:

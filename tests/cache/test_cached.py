@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Any, cast
@@ -156,6 +156,19 @@ def test_a_template_takes_attributes(cache: Cache) -> None:
 
     assert f.key(Person()) == "p:ann"
     assert f(Person()) == f(Person()) == 1
+
+
+@pytest.mark.parametrize(
+    "value", [7, "seven", 1.5, True, None, Decimal("1.50"), uuid.UUID(int=7), date(2026, 1, 2)]
+)
+def test_a_template_writes_what_an_f_string_would(cache: Cache, value: Any) -> None:
+    @cache.cached(key="a:{value}")
+    def f(value: Any) -> int:
+        return len([value])
+
+    assert f(value) == 1
+    assert f.key(value) == f"a:{value}"
+    assert cache.delete(f"a:{value}")
 
 
 @pytest.mark.parametrize(

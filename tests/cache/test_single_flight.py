@@ -229,6 +229,20 @@ def test_the_thread_of_a_loop_never_waits_for_its_own_task(cache: Cache) -> None
     assert ended == [("by the task", "by the call")]
 
 
+def test_after_a_delete_nobody_waits_for_what_is_doomed(cache: Cache) -> None:
+    create = Slow()
+    with ThreadPoolExecutor(2) as pool:
+        doomed = pool.submit(cache.get_or_create, "k", create)
+        assert create.started.wait(10)
+        cache.delete("k")
+        try:
+            assert pool.submit(cache.get_or_create, "k", lambda: 2).result(1) == 2
+        finally:
+            create.go.set()
+        assert doomed.result() == 1
+    assert cache.get("k") == 2
+
+
 def test_the_two_faces_share_what_is_near() -> None:
     cache = Cache()
     value = object()

@@ -159,8 +159,10 @@ MUTATIONS = [
 """,
         """\
         self._near.drop([item.near for item in items])
-        if self._far is not None:
-            there = await self._far.store.delete_many([item.far for item in items])
+        try:
+            if self._far is not None:
+                there = await self._far.store.delete_many([item.far for item in items])
+        finally:
 """,
         f"{_ORDERS}test_read_and_change_in_one_process[delete]",
     ),
@@ -193,9 +195,8 @@ MUTATIONS = [
     Mutation(
         "delete leaves the near tier",
         "cache/engine.py",
-        "        finally:\n            self._near.drop([item.near for item in items])\n"
-        "        return there\n",
-        "        finally:\n            pass\n        return there\n",
+        "            self._near.drop([item.near for item in items])\n            for item",
+        "            for item",
         f"{_CHANGE}[one process, near and far-delete-False]",
     ),
     Mutation(
@@ -316,6 +317,13 @@ MUTATIONS = [
         "    if blocks and flight.thread == threading.get_ident():\n",
         "    if False:\n",
         "tests/cache/test_single_flight.py::test_the_thread_of_a_loop_never_waits_for_its_own_task",
+    ),
+    Mutation(
+        "who comes after a delete waits for what is doomed",
+        "cache/engine.py",
+        "                self._core.flights.forget(item.near)\n",
+        "                pass\n",
+        "tests/cache/test_single_flight.py::test_after_a_delete_nobody_waits_for_what_is_doomed",
     ),
     Mutation(
         "everybody creates",

@@ -185,6 +185,8 @@ class Engine:
                 there = await self._far.store.delete_many([item.far for item in items])
         finally:
             self._near.drop([item.near for item in items])
+            for item in items:  # what is being created is doomed: nobody need wait for it
+                self._core.flights.forget(item.near)
         return there
 
     async def invalidate_tags(self, tags: Sequence[str]) -> None:

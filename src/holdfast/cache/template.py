@@ -4,13 +4,17 @@ Law: pure. A template is checked when it is written, not when it is used. Whatev
 arguments, two calls whose values read differently get different keys: in a value, each character
 that the template itself uses to separate (and `%`) is written as `%XX`.
 
-A value counts by its text: 7 and "7" are one key. Text that reads like None, True or False is
-escaped, so that a user named "None" is not nobody.
+A value counts by its text, as an f-string would write it: 7 and "7" are one key. A str that reads
+None, True or False is escaped, so that a user named "None" is not nobody. What has no plain text
+(bytes, a list) counts by its canonical one.
 """
 
+import datetime as dt
 import re
 import string
+import uuid
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from holdfast.cache.canonical import canonical
@@ -19,6 +23,8 @@ from holdfast.errors import ConfigError
 __all__ = ["Template"]
 
 _FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_AS_IN_TEXT = {bool, int, float, type(None), uuid.UUID, Decimal}
+_AS_IN_TEXT |= {dt.date, dt.datetime, dt.time, dt.timedelta}
 _WORDS = {"None", "True", "False"}
 
 
@@ -76,12 +82,11 @@ class Template:
     def _text(self, value: Any, attributes: tuple[str, ...]) -> str:
         for attribute in attributes:
             value = getattr(value, attribute)
-        if type(value) is int:
-            return str(value).translate(self._escapes)
         if type(value) is str:
             text = value.translate(self._escapes)
             return _escape(text[0]) + text[1:] if text in _WORDS else text
-        return canonical(value).translate(self._escapes)
+        text = str(value) if type(value) in _AS_IN_TEXT else canonical(value)
+        return text.translate(self._escapes)
 
 
 def _escape(sign: str) -> str:
