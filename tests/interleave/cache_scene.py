@@ -115,6 +115,7 @@ class Process:
         )
         self.stage = stage
         self.policy = policy
+        self.acknowledged = 0
         self.space = Space("")
         self.engine = Engine(self.core, store if far else None, stage.waits)
         self.direct = Engine(self.core, Blocking(stage.rows) if far else None, ThreadWaits())
@@ -132,6 +133,7 @@ class World:
         version: What a creation that starts now sees.
         acknowledged: What a read that starts now must see.
         created: How often `create` was run to its end.
+        lenient: Whether callers may be served what another process has changed; `check` may not.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class World:
         self.version = 0
         self.acknowledged = 0
         self.created = 0
+        self.lenient = False
         self.started = 0
         self.order: list[str] = []
         self.policy = Policy(ttl=1000.0, grace=grace, tags=tuple(tags), near_ttl=5.0)
@@ -177,6 +180,10 @@ class World:
         entry = Entry(data, self.stage.clock(), until, until + stale, known)
         self.stage.rows.put(STORE_KEY, pack(entry))
 
+    def _must(self, process: int) -> int:
+        """Return the version a read of this process that starts now must see."""
+        return self.processes[process].acknowledged if self.lenient else self.acknowledged
+
     async def _create(self, late: Sequence[str], *, fail: bool) -> Value:
         seen = self.version
         self.started += 1
@@ -190,7 +197,7 @@ class World:
 
     async def _read(self, process: int, late: Sequence[str], *, fail: bool, anew: bool) -> Value:
         await self.stage.pause("start")
-        must = self.acknowledged
+        must = self._must(process)
         value: Value = await self.processes[process].engine.get_or_create(
             self.item, lambda: self._create(late, fail=fail), self.policy, anew=anew
         )
@@ -213,7 +220,7 @@ class World:
 
         async def steps() -> Value:
             await self.stage.pause("start")
-            must = self.acknowledged
+            must = self._must(process)
             where = self.processes[process]
             found = await where.engine.get_many([self.item], self.policy)
             value: Value = found.get(KEY, (10**9, "nothing"))
@@ -242,6 +249,8 @@ class World:
             if then_wait:
                 self.stage.clock.advance(then_wait)
             self.acknowledged = max(self.acknowledged, mine)
+            seen = self.processes[process].acknowledged
+            self.processes[process].acknowledged = max(seen, mine)
             if then_read:
                 return await self._read(process, late, fail=False, anew=False)
             return (mine, "changed")
