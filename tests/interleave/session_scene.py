@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from holdfast.codec.msgpack import Msgpack
 from holdfast.session import Outcome, Session
 from holdfast.session.data import Message, Note, Record, decode, encode, encode_note
-from holdfast.session.engine import NOTHING, Engine, Settings
+from holdfast.session.engine import NOTHING, Engine
 from holdfast.session.homes import Loop
 from holdfast.session.policy import times_from
+from holdfast.session.records import Settings
 from holdfast.session.session import draft_of
 from holdfast.session.token import id_of, new_token
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order

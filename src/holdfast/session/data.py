@@ -127,13 +127,11 @@ def decode(raw: bytes) -> Record | Note | None:
         return None
     if [*map(type, array)] != _TYPES:
         return Note(array[1]) if len(array) == 2 and type(array[1]) is str else None
+    if array[-1]:
+        array[-1] = _messages(array[-1])
     record = made(array[1:])
-    if not (0.0 <= record.created < _LATEST and 0.0 <= record.seen < _LATEST):
-        return None
-    if not record.messages:
-        return record
-    messages = _messages(array[-1])
-    return None if messages is None else record._replace(messages=messages)
+    timely = 0.0 <= record.created < _LATEST and 0.0 <= record.seen < _LATEST
+    return record if timely and record.messages is not None else None
 
 
 def _messages(found: list[Any]) -> list[Message] | None:

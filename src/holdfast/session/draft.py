@@ -66,6 +66,7 @@ class Draft:
     # What hardly a request does needs no slot in each draft: it stands here until then.
     token: str | None = None  # what the client will hold: made when a new session is stored
     forwarded: str | None = None  # the id of the forward note that was loaded
+    over: Base | None = None  # what was loaded and is over
     doomed: tuple[str, ...] = ()  # ids to destroy at commit
     expire = False  # the client's token is to be forgotten
     rotating = False
@@ -281,7 +282,7 @@ class Draft:
             self._absorb(self.committed)
         names: dict[str, Change] = {}
         for name, mark in self.marks.items():
-            names[name] = self._encoded(name) if mark == PUT else self._operated(name, mark)
+            names[name] = self._encoded(name) if mark is PUT else self._operated(name, mark)
         for name in self.handed:
             if name not in names and self._is_changed_in_place(name):
                 names[name] = self._encoded(name)
@@ -294,9 +295,13 @@ class Draft:
             changes.reserved, changes.gen = {"csrf": self.csrf}, self.base.record.gen
         return changes
 
+    def is_asked(self) -> bool:
+        """Return whether something was asked for beside changes of the contents."""
+        return bool(self.doomed or self.rotating or self.unreadable) or self.sign_in is not None
+
     def is_changed(self) -> bool:
         """Return whether there is something to commit."""
-        if self.sign_in is not None or self.rotating or self.doomed:
+        if self.is_asked():
             return True
         try:
             return self.gather() is not NOTHING_DONE
@@ -321,7 +326,10 @@ class Draft:
         self.committed = NOTHING_DONE
 
     def _encoded(self, name: str) -> bytes:
-        return encode_value(self.codec, name, self.live[name])
+        try:
+            return self.codec.encode(self.live[name])
+        except CodecError as error:
+            raise error.under(name) from error
 
     def _operated(self, name: str, mark: Change) -> Change:
         """Return an operation with its result; a put if the result was changed in place besides."""

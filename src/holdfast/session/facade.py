@@ -14,9 +14,10 @@ from holdfast.codec.seal import Seal
 from holdfast.durations import Duration
 from holdfast.events import Observer, silent
 from holdfast.keys import prefix_of
-from holdfast.session.engine import NOTHING, Outcome, Settings
+from holdfast.session.engine import NOTHING, Outcome
 from holdfast.session.homes import InCookie, Loop, Stored
 from holdfast.session.policy import times_from
+from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
 from holdfast.session.session import Session, draft_of
 from holdfast.session.token import is_id

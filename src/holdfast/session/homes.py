@@ -10,8 +10,10 @@ from typing import Any
 from holdfast.bridge import Blocking, LoopWaits, ThreadWaits, aio_face, drive
 from holdfast.errors import ConfigError, SessionError
 from holdfast.session.draft import Draft
-from holdfast.session.engine import Engine, Outcome, Settings
+from holdfast.session.engine import NOTHING, Engine, Outcome
+from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
+from holdfast.session.token import id_of
 from holdfast.store.protocol import OpenStore
 
 __all__ = ["InCookie", "Loop", "Stored"]
@@ -84,8 +86,15 @@ class Stored:
         return Loop(engine, self._settings)
 
     def open(self, token: str | None) -> Draft:
-        """Read what stands under `token`."""
-        return drive(self._engine.open(token))
+        """Read what stands under `token`: what `Engine.open` does, without driving it."""
+        engine = self._engine
+        handle = None if token is None else id_of(token)
+        draft = engine.judge(
+            handle, None if handle is None else self._store.get(engine.key + handle)
+        )
+        if draft.over is not None:
+            drive(engine.bury(draft.over))
+        return draft
 
     async def aopen(self, token: str | None) -> Draft:
         """Read what stands under `token`, awaited."""
@@ -101,6 +110,8 @@ class Stored:
 
     def commit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Commit."""
+        if not failed and self._engine.is_idle(draft):
+            return NOTHING
         return drive(self._engine.commit(draft, failed=failed))
 
     def destroy(self, handle: str) -> bool:

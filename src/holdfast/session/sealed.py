@@ -12,8 +12,9 @@ from holdfast.errors import CodecError, SessionCommitted, SessionTooLarge
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, decode, encode
 from holdfast.session.draft import Base, Draft
-from holdfast.session.engine import NOTHING, Outcome, Settings
+from holdfast.session.engine import NOTHING, Outcome
 from holdfast.session.operations import NOTHING_DONE, Changes
+from holdfast.session.records import Settings
 from holdfast.session.token import id_of, new_token
 
 __all__ = ["Sealed"]
