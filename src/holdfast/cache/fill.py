@@ -6,7 +6,7 @@ exactly that base. What is refused, unknown or depends on a stamp that moved is 
 and kept nowhere.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,15 +136,22 @@ class Fill:
         if self.far is None:
             self._keep_near(value, times, labels)
             return
-        if base.failure is None:
-            data = await self._encode(base, value)
-            entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
-            if not await self._publish_far(self.far, base, entry):
-                return
-        # not from now: a stamp may have moved since it was read, and the publish won all the same
-        until = min(times[0], self.hold.since + self.policy.near_ttl)
-        if not self._keep_near(value, (until, until), labels) and base.failure is None:
+        if base.failure is not None:
+            self._keep_near(value, self._near_times(times, self.hold.since), labels)
+            return
+        data = await self._encode(base, value)
+        entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
+        written = await self._publish_far(self.far, base, entry)
+        if written is None:
+            return
+        kept = await self._unmoved(self.far, written)
+        kept = kept and self._keep_near(value, self._near_times(times, ready), labels)
+        if not kept:
             self.core.near.drop([self.item.near])  # what stands there may be older
+
+    def _near_times(self, times: tuple[float, float], since: float) -> tuple[float, float]:
+        until = min(times[0], since + self.policy.near_ttl)
+        return until, until
 
     def _keep_near(self, value: Any, times: tuple[float, float], labels: tuple[str, ...]) -> bool:
         return self.core.near.fill(self.hold, value, times=times, labels=near_labels(labels))
@@ -156,18 +163,33 @@ class Fill:
             await self._lift(base)
             raise error.under(self.item.name) from error
 
-    async def _publish_far(self, far: Far, base: Found, entry: Entry) -> bool:
-        """Swap the base for the entry; return whether that was done for certain."""
+    async def _publish_far(self, far: Far, base: Found, entry: Entry) -> Mapping[str, bytes] | None:
+        """Swap the base for the entry; return its stamps if that was done for certain."""
         late = [label for label in entry.labels if label not in base.stamps]
         try:
             stamps = await far.stamps.late(late, base.stamps) if late else {}
             if stamps is None:
-                return False
+                return None
             known = base.stamps | stamps
             labels = {label: known.get(label, b"") for label in entry.labels}
             raw = pack(replace(entry, labels=labels))
             ttl = lived(entry.stale_until, self.core.clock())
-            return await far.store.swap(self.item.far, base.raw, raw, ttl)
+            done = await far.store.swap(self.item.far, base.raw, raw, ttl)
         except StoreError as error:
             self.looks.trouble("publish", error)
+            return None
+        return labels if done else None
+
+    async def _unmoved(self, far: Far, stamps: Mapping[str, bytes]) -> bool:
+        """Return whether a value that was published may be kept near, too.
+
+        A stamp that moved during the creation makes a miss of what stands in the store; the near
+        tier compares no stamps, so it must not get the value at all.
+        """
+        if not self.core.near.max_entries:
+            return False
+        try:
+            return await far.stamps.read(list(stamps)) == stamps
+        except StoreError as error:
+            self.looks.trouble("read", error)
             return False
