@@ -273,7 +273,7 @@ MUTATIONS = [
         + "            value = await fill.run(found, flight)\n"
         + "            type(self._core).last = [value]\n"
         + "            return value\n",
-        f"{_CHANGE}[one process, far only-delete-False]",
+        f"{_CHANGE}[one process, far only-tag-False]",
     ),
     Mutation(
         "a failure is not shared",
