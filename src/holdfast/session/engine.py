@@ -109,8 +109,6 @@ class Engine:
             CodecError: A value cannot be written; nothing of the contents was.
             StoreError: The store failed. After `StoreTimeout` the outcome is unknown.
         """
-        if not failed and self.is_idle(draft):
-            return NOTHING
         late = draft.committed is not None
         for handle in draft.doomed:
             await self.destroy(handle)

@@ -53,6 +53,8 @@ class Loop:
 
     async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Commit."""
+        if not failed and self._engine.is_idle(draft):
+            return NOTHING
         return await self._engine.commit(draft, failed=failed)
 
     async def adestroy(self, handle: str) -> bool:

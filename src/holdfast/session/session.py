@@ -19,6 +19,7 @@ __all__ = ["AioSession", "Home", "Session", "draft_of"]
 
 _FLASH = "f:"
 _NOTICE = "n:"
+_TOO_LATE = "the response has begun and its cookie cannot be sent any more: write before that"
 
 
 class Home(Protocol):
@@ -84,10 +85,7 @@ class Session(MutableMapping[str, Any]):
     def _writing(self) -> Draft:
         draft = self._draft or self._open()
         if draft.committed is not None and not self._home.may_write(draft):
-            raise SessionCommitted(
-                "the response has begun: its cookie can no longer be sent; write to the session "
-                "before the first byte"
-            )
+            raise SessionCommitted(_TOO_LATE)
         return draft
 
     async def load(self) -> "Session":
