@@ -25,7 +25,7 @@ CROWDS: dict[str, Build] = {
 }
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("crash", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize("near", [False, True])
 @pytest.mark.parametrize("crowd", CROWDS)

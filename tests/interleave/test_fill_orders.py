@@ -8,6 +8,7 @@ from cache_scene import KEY, STORE_KEY, TAG, Own, World
 
 from holdfast.testing.interleave import Caller, End, Scene, Stage, play_every_order
 
+CRASH = [False, pytest.param(True, marks=pytest.mark.slow)]
 HOWS = ["delete", "put", "tag", "clear"]
 SETTINGS = [
     pytest.param({"processes": 1, "near": True}, id="one process, near and far"),
@@ -47,7 +48,7 @@ def world(stage: Stage, setting: Setting, **more: object) -> World:
     return World(stage, **setting, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("crash", CRASH)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_fill_and_fill(setting: Setting, *, crash: bool) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
@@ -64,7 +65,7 @@ def test_fill_and_fill(setting: Setting, *, crash: bool) -> None:
     assert play(build, crash=crash, more=once) > 1
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("crash", CRASH)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_fill_and_change(setting: Setting, how: str, *, crash: bool) -> None:
@@ -75,7 +76,7 @@ def test_fill_and_change(setting: Setting, how: str, *, crash: bool) -> None:
     assert play(build, crash=crash) > 1
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("crash", CRASH)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_fill_over_a_stale_entry_and_change(setting: Setting, how: str, *, crash: bool) -> None:
@@ -87,7 +88,7 @@ def test_fill_over_a_stale_entry_and_change(setting: Setting, how: str, *, crash
     assert play(build, crash=crash) > 1
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("crash", CRASH)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_fill_with_late_tags_and_tag(setting: Setting, *, crash: bool) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
