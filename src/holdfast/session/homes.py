@@ -5,18 +5,42 @@ does no I/O, so that it serves both.
 """
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.bridge import Blocking, LoopWaits, ThreadWaits, aio_face, drive
+from holdfast.clock import Clock
 from holdfast.errors import ConfigError, SessionError
 from holdfast.session.draft import Draft
 from holdfast.session.engine import NOTHING, Engine, Outcome
+from holdfast.session.policy import Times
 from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
 from holdfast.session.token import id_of
 from holdfast.store.protocol import OpenStore
 
-__all__ = ["InCookie", "Loop", "Stored"]
+__all__ = ["Home", "InCookie", "Loop", "Stored"]
+
+
+class Home(Protocol):
+    """Where a session comes from: how its face reads and claims."""
+
+    clock: Clock
+    times: Times
+
+    def open(self, token: str | None) -> Draft:
+        """Return what stands under `token`, at a touch in plain code."""
+
+    async def aopen(self, token: str | None) -> Draft:
+        """Return what stands under `token`, awaited."""
+
+    def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Take messages, at the call where this face can, else noted for the commit."""
+
+    async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
+        """Take messages at the call, awaited."""
+
+    def may_write(self, draft: Draft) -> bool:
+        """Return whether what is written now can still be kept."""
 
 
 class Loop:

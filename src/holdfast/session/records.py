@@ -154,12 +154,14 @@ class Records:
         for attempt in range(ATTEMPTS):
             raw = await self.store.get(self.key + handle)
             if raw is None or await self.swap(handle, raw, None, None):
+                self.recent.pop(handle, None)
                 return raw
             await self.pause(attempt)
         raise self.busy()
 
     async def discard(self, handle: str, raw: bytes) -> None:
         """Remove a record nobody needs if it still is what was read; failing to is no matter."""
+        self.recent.pop(handle, None)
         with suppress(StoreError):
             await self.store.swap(self.key + handle, raw, None)
 

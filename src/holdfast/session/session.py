@@ -6,42 +6,19 @@ shows a token or a value in a repr.
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
-from holdfast.clock import Clock
 from holdfast.errors import SessionCommitted
 from holdfast.session import csrf
 from holdfast.session.draft import FLAT, MISSING, Draft
+from holdfast.session.homes import Home
 from holdfast.session.operations import NOTHING_DONE, SignIn
-from holdfast.session.policy import Times
 
-__all__ = ["AioSession", "Home", "Session", "draft_of"]
+__all__ = ["AioSession", "Session", "draft_of"]
 
 _FLASH = "f:"
 _NOTICE = "n:"
 _TOO_LATE = "the response has begun and its cookie cannot be sent any more: write before that"
-
-
-class Home(Protocol):
-    """Where a session comes from: how its face reads and claims."""
-
-    clock: Clock
-    times: Times
-
-    def open(self, token: str | None) -> Draft:
-        """Return what stands under `token`, at a touch in plain code."""
-
-    async def aopen(self, token: str | None) -> Draft:
-        """Return what stands under `token`, awaited."""
-
-    def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
-        """Take messages, at the call where this face can, else noted for the commit."""
-
-    async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
-        """Take messages at the call, awaited."""
-
-    def may_write(self, draft: Draft) -> bool:
-        """Return whether what is written now can still be kept."""
 
 
 class Session(MutableMapping[str, Any]):
