@@ -60,7 +60,7 @@ bench: $(VENV)/.bench  ## ours beside the others, with the targets (ARGS="hit se
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/.docs  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/zensical build --strict
 
 lock: | $(BIN)/python  ## choose the pinned versions anew
 	$(BIN)/python -m pip install --quiet uv
