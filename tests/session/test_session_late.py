@@ -81,6 +81,21 @@ def test_a_stored_session_goes_on(sessions: Sessions) -> None:
     assert sessions.load(token)["list"] == [1, 2, 3]
 
 
+def test_what_was_written_first_is_found_when_it_is_changed_in_place_later(
+    sessions: Sessions,
+) -> None:
+    token = stored(sessions)
+    session = sessions.load(token)
+    session["new"] = [1]
+    session.append("fresh", 1)
+    sessions.commit(session)
+    sessions.commit(session)  # nothing in between
+    session["new"].append(2)
+    session["fresh"].append(2)
+    sessions.commit(session)
+    assert dict(sessions.load(token)) == {"list": [1], "new": [1, 2], "fresh": [1, 2]}
+
+
 def test_so_does_one_that_was_stored_with_this_response(sessions: Sessions) -> None:
     session = sessions.load(None)
     session["a"] = 1

@@ -310,7 +310,8 @@ class Draft:
 
     def settle(self, changes: Changes) -> None:
         """Go on from what was committed; values in the application's hands stay there."""
-        self.committed = changes
+        if changes is not NOTHING_DONE or self.committed is None:
+            self.committed = changes
         if self.touched:
             self.marks = {}
             self._calm()

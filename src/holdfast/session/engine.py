@@ -131,7 +131,9 @@ class Engine:
     def is_idle(self, draft: Draft) -> bool:
         """Return whether a commit has nothing to do, and note that it was done."""
         base = draft.base
-        if base is None or draft.touched or draft.handed or draft.is_asked():
+        if base is None or draft.touched or draft.is_asked():
+            return False
+        if draft.handed and draft.gather() is not NOTHING_DONE:
             return False
         if draft.committed is None and self._times.must_touch(base.record.seen, self._clock()):
             return False

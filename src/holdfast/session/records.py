@@ -176,4 +176,4 @@ class Records:
 
 def based(handle: str, record: Record) -> Base:
     """Return `record` as it will be stored under `handle`."""
-    return Base(handle, encode(record), record)
+    return tuple.__new__(Base, (handle, encode(record), record))
