@@ -57,8 +57,8 @@ MUTATIONS = [
     Mutation(
         "reading writes",
         _ENGINE,
-        "            return await self._touch(draft, base)\n        before, now",
-        "            changes = Changes({})\n            changes.forced = True\n        before, now",
+        "        draft.settle(NOTHING_DONE)\n        return True\n",
+        "        draft.keep()\n        return False\n",
         f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
     ),
     Mutation(
