@@ -321,6 +321,12 @@ def test_054_a_store_that_is_down_is_said_and_no_cookie_is_touched(shop: Shop) -
     assert "session.store_down" in shop.events
 
 
+def test_the_answer_to_head_has_no_body_when_the_store_is_down(shop: Shop) -> None:
+    shop.store.close()
+    answer = shop.visitor(read_or_write).get("/write", method="HEAD")
+    assert (answer.status, answer.body) == (503, b"")
+
+
 def test_054_a_store_error_of_the_application_itself_is_said_too(shop: Shop) -> None:
     async def app(_fields: Any, _receive: Any, _send: Any) -> None:
         raise StoreUnavailable("other")

@@ -136,6 +136,7 @@ def test_a_limit_by_session_is_a_503_while_the_store_is_down(site: Site) -> None
     site.store.close()
     answer = visitor.get()
     assert (answer.status, answer.all("set-cookie")) == (503, [])
+    assert visitor.get(method="HEAD").body == b""
 
 
 def test_without_a_session_middleware_the_mistake_is_named(site: Site) -> None:

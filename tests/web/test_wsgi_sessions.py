@@ -94,6 +94,19 @@ def test_a_file_goes_to_the_server_as_the_file_it_is(shop: Shop) -> None:
     assert type(body) is FileWrapper
 
 
+@pytest.mark.parametrize("wrapper", [lambda file, _size=0: file, None])
+def test_a_file_wrapper_need_not_be_a_class(shop: Shop, wrapper: object) -> None:
+    def app(env: dict[str, Any], start: Any) -> Iterable[bytes]:
+        env["holdfast.session"]["a"] = 1
+        start("200 OK", PLAIN)
+        return io.BytesIO(b"file")
+
+    fields = environ() | {"wsgi.file_wrapper": wrapper}
+    answer = call_wsgi(SessionMiddleware(app, shop.sessions), fields)
+    assert answer.body == b"file"
+    assert len(answer.all("set-cookie")) == 1
+
+
 @pytest.mark.parametrize(
     "touch",
     [
@@ -444,6 +457,13 @@ def test_054_a_store_that_is_down_is_said_at_the_first_touch(shop: Shop, kind: s
     assert visitor.get("/read").status == 200
     check_down(visitor.get("/write"))
     assert "session.store_down" in shop.events
+
+
+@pytest.mark.parametrize("kind", ["list", "generator", "write"])
+def test_the_answer_to_head_has_no_body_when_the_store_is_down(shop: Shop, kind: str) -> None:
+    shop.store.close()
+    answer = shop.visitor(by_kind(kind)).get("/write", method="HEAD")
+    assert (answer.status, answer.body) == (503, b"")
 
 
 def test_054_a_store_error_after_the_first_byte_is_the_servers(shop: Shop) -> None:

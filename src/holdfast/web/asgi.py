@@ -101,7 +101,7 @@ class SessionMiddleware:
             await self._websocket(exchange, scope, receive, send)
 
     async def _http(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        reply = _Reply(exchange, send)
+        reply = _Reply(exchange, send, bodyless=scope["method"] == "HEAD")
         try:
             await self.app(scope, receive, reply)
         except BaseException as error:
@@ -134,10 +134,11 @@ class _Reply:
         over: Nothing is to be committed any more.
     """
 
-    __slots__ = ("_exchange", "_replaced", "_send", "over", "started")
+    __slots__ = ("_bodyless", "_exchange", "_replaced", "_send", "over", "started")
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange, send: Send, *, bodyless: bool) -> None:
         self._exchange = exchange
+        self._bodyless = bodyless
         self._send = send
         self._replaced = False
         self.over = False
@@ -164,7 +165,7 @@ class _Reply:
         """Send the answer that says so; what the application still sends is dropped."""
         self._exchange.tell("session.store_down", error)
         self.started = self._replaced = self.over = True
-        await _send_answer(self._send, unavailable(), "http.response")
+        await _send_answer(self._send, unavailable(), "http.response", bodyless=self._bodyless)
 
 
 class _Unreachable:

@@ -59,6 +59,7 @@ class SessionMiddleware:
 
     def _reply(self, environ: Environ) -> "_Reply":
         reply = _Reply(self.sessions, self.transport, environ.get(self._header))
+        reply.environ = environ
         environ[_SESSION] = reply.session = self.sessions.load(reply.carried[0])
         return reply
 
@@ -78,7 +79,7 @@ class SessionMiddleware:
         except Exception:
             reply.abandon()
             raise
-        if type(body) in _WHOLE or isinstance(body, environ.get("wsgi.file_wrapper", ())):
+        if type(body) in _WHOLE or _is_file(body, environ):
             return reply.whole(body)
         return _Body(reply, body)
 
@@ -86,8 +87,9 @@ class SessionMiddleware:
 class _Reply(Exchange):
     """The response of one request: holds its start back until the session is committed."""
 
-    __slots__ = ("_exc_info", "_headers", "_status", "_write", "server", "started")
+    __slots__ = ("_exc_info", "_headers", "_status", "_write", "environ", "server", "started")
 
+    environ: Environ
     server: StartResponse
 
     def __init__(self, sessions: Sessions, transport: Transport, raw: str | None) -> None:
@@ -178,7 +180,7 @@ class _Reply(Exchange):
         status, headers, body = unavailable()
         self._exc_info = None
         self._begin(status, headers)
-        return [body]
+        return [_sendable(body, self.environ)]
 
 
 class _Body:
@@ -240,6 +242,26 @@ class _Body:
                 _close(body)
 
 
+def _answered(
+    answer: tuple[str, Headers, bytes], environ: Environ, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Answer in the application's place."""
+    status, headers, body = answer
+    start_response(status, headers)
+    return [_sendable(body, environ)]
+
+
+def _sendable(body: bytes, environ: Environ) -> bytes:
+    """Return `body`, or nothing for HEAD: some servers send what they get, whatever was asked."""
+    return b"" if environ["REQUEST_METHOD"] == "HEAD" else body
+
+
+def _is_file(body: object, environ: Environ) -> bool:
+    """Return whether `body` is the server's own file wrapper, which it may send by itself."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(body, wrapper)  # uWSGI has a function there
+
+
 def _close(body: Iterable[bytes]) -> None:
     close = getattr(body, "close", None)
     if close is not None:
@@ -281,16 +303,12 @@ class LimitMiddleware:
         try:
             key = self.key(WsgiRequest(environ))
         except StoreError:
-            status, headers, body = unavailable()
-            start_response(status, headers)
-            return [body]
+            return _answered(unavailable(), environ, start_response)
         if key is None:
             return self.app(environ, start_response)
         decision = self.limiter.hit(bucket(self.name, key), self.rates)
         if not decision.allowed:
-            status, headers, body = denial(decision)
-            start_response(status, headers)
-            return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+            return _answered(denial(decision), environ, start_response)
 
         def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
             return start_response(status, limited(headers, decision), exc_info)
