@@ -82,6 +82,11 @@ def test_two_limits_are_a_list_and_the_tighter_one_has_the_old_headers() -> None
         assert [name for name, _ in both].count("RateLimit") == 2
 
 
+def test_a_long_period_is_written_out() -> None:
+    month = RateState(1000, 2_592_000.0, 999, 2592.0)
+    assert dict(limited([], decision()._replace(several=(month,))))["RateLimit-Policy"] == '"1000/2592000s";q=1000;w=2592000'
+
+
 def test_a_decision_that_measured_nothing_shows_nothing() -> None:
     degraded = decision()._replace(degraded=True)
     assert limited([("X", "y")], degraded) == [("X", "y")]

@@ -143,4 +143,4 @@ def denial(decision: Decision) -> tuple[str, Headers, bytes]:
 
 def _policy(state: RateState) -> str:
     """Return the name of a rate in the headers, such as `100/60s`."""
-    return f"{state.limit}/{state.period:g}s"
+    return f"{state.limit}/{state.period:.0f}s"
