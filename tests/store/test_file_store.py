@@ -3,6 +3,7 @@
 import fcntl
 import multiprocessing
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,32 @@ def test_a_lock_that_is_never_let_go_ends_in_a_timeout(tmp_path: Path) -> None:
     assert store.get("k") == b"v", "readers wait for nobody"
     os.close(lock)
     assert store.swap("k", b"v", b"w")
+
+
+def test_whoever_empties_the_folder_stops_nobody_and_parts_no_locks(tmp_path: Path) -> None:
+    old = FileStore(tmp_path / "rows", timeout=0.05)
+    old.put("k", b"v")
+    shutil.rmtree(tmp_path / "rows")
+    assert old.get("k") is None
+    new = FileStore(tmp_path / "rows", timeout=0.05)
+    with new._alone_with("k"), pytest.raises(StoreTimeout):
+        old.put("k", b"old")
+    assert old.swap("k", None, b"w")
+    assert new.get("k") == b"w"
+
+
+def test_a_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "rows")
+    store.put("k", b"v")
+    shutil.rmtree(tmp_path / "rows")
+    assert store.swap("k", None, b"w")
+    assert store.get("k") == b"w"
+
+
+def test_a_timeout_beyond_what_a_lock_can_wait_is_as_long_as_it_can(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "rows", timeout=1e12)
+    store.put("k", b"v")
+    assert store.get("k") == b"v"
 
 
 def locks_open(store: FileStore) -> int:

@@ -35,7 +35,7 @@ class Stripes:
 
     def __init__(self, folder: str, timeout: float) -> None:
         self._folder = folder
-        self._timeout = timeout
+        self._timeout = min(timeout, threading.TIMEOUT_MAX)
         self._files: dict[int, int] = {}
         self._renew_locks()
         with _alive_guard:
@@ -54,10 +54,7 @@ class Stripes:
         if not lock.acquire(timeout=self._timeout):
             raise Waited
         try:
-            file = self._files.get(stripe)
-            if file is None:
-                file = self._files[stripe] = self._open(stripe)
-            _flock(file, deadline)
+            file = self._locked(stripe, deadline)
             try:
                 yield
             finally:
@@ -70,6 +67,20 @@ class Stripes:
         for stripe in list(self._files):
             with self._locks[stripe]:
                 os.close(self._files.pop(stripe))
+
+    def _locked(self, stripe: int, deadline: float) -> int:
+        """Return the lock file of `stripe` that stands in the folder now, locked."""
+        while True:
+            file = self._files.get(stripe)
+            if file is None:
+                file = self._files[stripe] = self._open(stripe)
+            _flock(file, deadline)
+            if os.fstat(file).st_nlink:
+                return file
+            # The folder was emptied: whoever opened the store since then locks another file.
+            os.close(self._files.pop(stripe))
+            if monotonic() >= deadline:
+                raise Waited
 
     def _open(self, stripe: int) -> int:
         path = f"{self._folder}/{stripe:02x}"
