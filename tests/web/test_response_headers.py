@@ -84,7 +84,8 @@ def test_two_limits_are_a_list_and_the_tighter_one_has_the_old_headers() -> None
 
 def test_a_long_period_is_written_out() -> None:
     month = RateState(1000, 2_592_000.0, 999, 2592.0)
-    assert dict(limited([], decision()._replace(several=(month,))))["RateLimit-Policy"] == '"1000/2592000s";q=1000;w=2592000'
+    headers = dict(limited([], decision()._replace(several=(month,))))
+    assert headers["RateLimit-Policy"] == '"1000/2592000s";q=1000;w=2592000'
 
 
 def test_a_decision_that_measured_nothing_shows_nothing() -> None:
