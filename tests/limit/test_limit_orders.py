@@ -19,12 +19,12 @@ def engine_of(stage: Stage, flights: Flights, clock: Clock) -> Engine:
 
 
 async def hit(stage: Stage, flights: Flights, deadline: Clock | None = None) -> Decision:
-    where, change, _ = Targets("gcra", "", stage.clock).find("k", RATES)
+    where, change, _ = Targets("gcra", "", stage.clock)["k", RATES]
     return await engine_of(stage, flights, deadline or ManualClock()).apply(where, change)
 
 
 def used(stage: Stage) -> int:
-    where, _, bucket = Targets("gcra", "", stage.clock).find("k", RATES)
+    where, _, bucket = Targets("gcra", "", stage.clock)["k", RATES]
     return 2 - bucket.look(stage.rows.get(where), stage.clock()).remaining
 
 

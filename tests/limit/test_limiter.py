@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Never
@@ -172,6 +173,24 @@ def test_any_text_is_a_key_of_its_own(limiter: Limiter, key: str) -> None:
 def test_a_key_is_text(limiter: Limiter) -> None:
     with pytest.raises(TypeError, match="text"):
         limiter.hit(7, "1/minute")  # type: ignore[arg-type]
+
+
+class Watched(str):
+    """Text of which one can tell whether somebody keeps it."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.parametrize(("length", "others"), [(10_000, 0), (10, 20_000)])
+def test_what_clients_send_does_not_fill_the_memory(length: int, others: int) -> None:
+    limiter = Limiter("null://")
+    key = Watched("k" * length)
+    kept = weakref.ref(key)
+    assert limiter.hit(key, "5/minute").allowed
+    del key
+    for number in range(others):
+        limiter.hit(f"other {number}", "5/minute")
+    assert kept() is None
 
 
 def test_the_documented_key_and_record(clock: ManualClock) -> None:

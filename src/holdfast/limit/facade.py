@@ -73,7 +73,6 @@ class Limiter:
         self._targets = Targets(algorithm, prefix_of(prefix), clock)
         self._outage = Outage(on_error, self._name, observer)
         self._flights = Flights()
-        self._find = self._targets.find
         self._apply = self._thread_apply()
 
     @functools.cached_property
@@ -98,7 +97,7 @@ class Limiter:
             ValueError: `cost` is negative, or above a limit, so that it could never be allowed.
             ConfigError: `rates` is no rate.
         """
-        where, change, bucket = self._find(key, rates)
+        where, change, bucket = self._targets[key, rates]
         if cost != 1:
             change = self._targets.hit(bucket, cost)
         try:
@@ -118,7 +117,7 @@ class Limiter:
             ValueError: As `hit`.
             ConfigError: As `hit`.
         """
-        where, _, bucket = self._find(key, rates)
+        where, _, bucket = self._targets[key, rates]
         look = self._targets.look(bucket, cost)
         try:
             return look(self.store.get(where))
@@ -140,7 +139,7 @@ class Limiter:
             ValueError: As `hit`.
             ConfigError: As `hit`.
         """
-        where, _, bucket = self._find(key, rates)
+        where, _, bucket = self._targets[key, rates]
         try:
             return self._apply(where, self._targets.refund(bucket, cost))
         except StoreError as error:
@@ -157,7 +156,7 @@ class Limiter:
             StoreError: It could not be done: an operator must know, so `on_error` does not apply.
             ConfigError: As `hit`.
         """
-        return self.store.delete(self._find(key, rates)[0])
+        return self.store.delete(self._targets[key, rates][0])
 
     def _engine(self, *, loop: bool) -> Engine:
         return Engine(
@@ -205,7 +204,7 @@ class AsyncLimiter:
 
     async def hit(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.hit`."""
-        where, change, bucket = self._targets.find(key, rates)
+        where, change, bucket = self._targets[key, rates]
         if cost != 1:
             change = self._targets.hit(bucket, cost)
         try:
@@ -215,7 +214,7 @@ class AsyncLimiter:
 
     async def peek(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.peek`."""
-        where, _, bucket = self._targets.find(key, rates)
+        where, _, bucket = self._targets[key, rates]
         look = self._targets.look(bucket, cost)
         try:
             return look(await self._store.get(where))
@@ -224,7 +223,7 @@ class AsyncLimiter:
 
     async def refund(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.refund`."""
-        where, _, bucket = self._targets.find(key, rates)
+        where, _, bucket = self._targets[key, rates]
         try:
             return await self._apply(where, self._targets.refund(bucket, cost))
         except StoreError as error:
@@ -232,4 +231,4 @@ class AsyncLimiter:
 
     async def reset(self, key: str, rates: str) -> bool:
         """See `Limiter.reset`."""
-        return await self._store.delete(self._targets.find(key, rates)[0])
+        return await self._store.delete(self._targets[key, rates][0])

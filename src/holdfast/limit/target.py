@@ -5,7 +5,6 @@ share one. A change is a pure function of what the store holds but for one thing
 each time it is called, because a swap loop may call it late.
 """
 
-import functools
 from collections.abc import Callable
 
 from holdfast.clock import Clock
@@ -18,31 +17,33 @@ from holdfast.store.abilities import Change
 __all__ = ["Target", "Targets"]
 
 _KNOWN = 8192  # pairs of key and rates that are remembered
+_SHORT = 256  # characters: a longer key may be what a client sent, to fill the memory with
 
 
 Target = tuple[str, Change[Decision], Bucket]
 """The store key; the change of a hit of cost 1, which is nearly every one; what decides."""
 
 
-class Targets:
-    """Finds targets, and makes changes for them.
+class Targets(dict[tuple[str, str], Target]):
+    """The `Target` of each pair of a key and its rates, found when it is asked for.
+
+    It is remembered, so that a text is parsed once; now and then all are forgotten. Also makes the
+    changes for targets.
 
     Args:
         algorithm: Its name, for the store key.
         prefix: What stands before all keys.
         clock: UTC seconds.
-
-    Attributes:
-        find: Returns the `Target` of a key and its rates; remembered, so a text is parsed once.
     """
 
     def __init__(self, algorithm: str, prefix: str, clock: Clock) -> None:
+        super().__init__()
         self._algorithm = algorithm
         self._prefix = prefix
         self._clock = clock
-        self.find: Callable[[str, str], Target] = functools.lru_cache(_KNOWN)(self._find)
 
-    def _find(self, key: str, rates: str) -> Target:
+    def __missing__(self, asked: tuple[str, str]) -> Target:
+        key, rates = asked
         if not isinstance(key, str):
             raise TypeError(f"key={key!r}: a key is text")
         parsed = parse_rates(rates)
@@ -50,7 +51,12 @@ class Targets:
         bucket = bucket_of(parsed)
         # Neither algorithm nor rates have a colon in them, so no key can imitate another limit.
         where = join(self._prefix, "l", f"{self._algorithm}:{normal}:{key}")
-        return where, self.hit(bucket, 1), bucket
+        target = where, self.hit(bucket, 1), bucket
+        if len(key) <= _SHORT:
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[asked] = target
+        return target
 
     def hit(self, bucket: Bucket, cost: int) -> Change[Decision]:
         """Return the change that charges `cost`."""
