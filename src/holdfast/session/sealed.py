@@ -10,7 +10,7 @@ import math
 from holdfast.codec.seal import Seal
 from holdfast.errors import CodecError, SessionCommitted, SessionTooLarge
 from holdfast.session.csrf import new_secret
-from holdfast.session.data import Record, blank, decode, encode
+from holdfast.session.data import Record, blank, decode, encode, made
 from holdfast.session.draft import Base, Draft
 from holdfast.session.engine import NOTHING, Outcome
 from holdfast.session.operations import NOTHING_DONE, Changes
@@ -20,7 +20,6 @@ from holdfast.session.token import id_of, new_token
 __all__ = ["Sealed"]
 
 _SKEW = 60.0  # seconds by which the clocks of two of our servers may differ
-_HEAD = 12  # characters of the text in which the id of the key stands
 _SHOWN = 5
 
 
@@ -60,7 +59,7 @@ class Sealed:
             self._tell("expired", record.rev.hex())
             return Draft(settings.codec, now)
         draft = Draft(settings.codec, now, Base(record.rev.hex(), raw, record))
-        draft.old_key = not self._seal.ring.is_newest(token[:_HEAD])
+        draft.old_key = not self._seal.is_current(token)
         return draft
 
     def commit(self, draft: Draft, *, failed: bool = False) -> Outcome:
@@ -120,7 +119,7 @@ class Sealed:
             handle = (id_of(new_token()) or "") if renewed else base.id
         if sign_in is not None:
             record = sign_in.enter(record)
-        return record._replace(rev=bytes.fromhex(handle))
+        return made((bytes.fromhex(handle), *record[1:]))
 
     def _tell(self, event: str, handle: str) -> None:
         self._settings.observer(f"session.{event}", {"handle": handle})

@@ -25,6 +25,7 @@ Headers = list[tuple[str, str]]
 RETRY_AFTER = 5
 """Seconds after which a client may try again when a store did not answer."""
 
+_NO_STORE = ("Cache-Control", "no-store")
 _QUOTED = re.compile(r'"[^"]*"')
 _PROBLEM = "application/problem+json"
 _TYPES = "https://iana.org/assignments/http-problem-types"
@@ -60,10 +61,13 @@ def forbid_storing(headers: Headers) -> Headers:
             said.append(header)
         elif not key.endswith("cdn-cache-control") and key != "surrogate-control":
             kept.append(header)
+    if not said:
+        kept.append(_NO_STORE)
+        return kept
     words = ",".join(_QUOTED.sub("", value) for _, value in said).lower().split(",")
     if "no-store" in (word.strip() for word in words):
         return kept + said
-    return [*kept, ("Cache-Control", "no-store")]
+    return [*kept, _NO_STORE]
 
 
 def unavailable() -> tuple[str, Headers, bytes]:
