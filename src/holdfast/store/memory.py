@@ -16,6 +16,7 @@ from holdfast.clock import Clock, monotonic
 from holdfast.errors import StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.protocol import as_bytes
 
 __all__ = ["MemoryStore", "named"]
 
@@ -73,7 +74,7 @@ class MemoryStore(BlockingStore):
         with self._lock:
             if key not in self._rows:
                 self._check(key)
-            self._write(key, value, ttl)
+            self._write(key, as_bytes(value), ttl)
 
     def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
         for key in items:
@@ -177,7 +178,7 @@ class MemoryStore(BlockingStore):
         if value is None or (ttl is not None and ttl <= 0):
             self._rows.pop(key, None)
             return
-        self._rows[key] = (bytes(value), _NEVER if ttl is None else self._clock() + ttl)
+        self._rows[key] = (as_bytes(value), _NEVER if ttl is None else self._clock() + ttl)
         self._shelf.writes_left -= 1
         if self._shelf.writes_left <= 0:
             self._sweep()

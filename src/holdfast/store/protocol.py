@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-__all__ = ["AsyncStore", "OpenStore", "Store"]
+__all__ = ["AsyncStore", "OpenStore", "Store", "as_bytes"]
+
+
+def as_bytes(value: bytes) -> bytes:
+    """Return `value`, or a copy of a buffer that can change; for stores that are given anything.
+
+    Raises:
+        TypeError: It is neither: `bytes(5)` would be five zero bytes.
+    """
+    return value if type(value) is bytes else bytes(memoryview(value))
 
 
 @runtime_checkable

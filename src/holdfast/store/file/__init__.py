@@ -18,6 +18,7 @@ from holdfast.keys import check
 from holdfast.store.abilities import Change
 from holdfast.store.file.row import HEAD, Damaged, Row, pack, peek, unpack
 from holdfast.store.file.stripes import STRIPES, Stripes, Waited
+from holdfast.store.protocol import as_bytes
 
 __all__ = ["FileStore"]
 
@@ -66,7 +67,7 @@ class FileStore(BlockingStore):
             self.delete(key)
             return
         with self._alone_with(key) as place:
-            self._write(key, place, bytes(value), self._until(ttl))
+            self._write(key, place, as_bytes(value), self._until(ttl))
 
     def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
         _check_all(items)
@@ -187,7 +188,7 @@ class FileStore(BlockingStore):
         if new is None or (ttl is not None and ttl <= 0):
             _remove(place)
         else:
-            self._write(key, place, bytes(new), self._until(ttl))
+            self._write(key, place, as_bytes(new), self._until(ttl))
 
     def _write(self, key: str, place: str, value: bytes, expires: float) -> None:
         """Put a whole new file at `place`; its stripe is held, so its draft is ours alone."""

@@ -15,6 +15,7 @@ from holdfast.clock import Clock, wall
 from holdfast.errors import StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.protocol import as_bytes
 from holdfast.store.sqlite.links import Link, Links
 
 __all__ = ["SqliteStore"]
@@ -89,7 +90,7 @@ class SqliteStore(BlockingStore):
             self.delete(key)
             return
         check(key)
-        row = (key, bytes(value), _NEVER if ttl is None else self._clock() + ttl)
+        row = (key, as_bytes(value), _NEVER if ttl is None else self._clock() + ttl)
         with self._links.here() as link:
             _write(link, row)
 
@@ -99,7 +100,7 @@ class SqliteStore(BlockingStore):
             return
         expires = _NEVER if ttl is None else self._clock() + ttl
         for chunk in _chunks(list(items)):
-            rows = [(key, bytes(items[key]), expires) for key in chunk]
+            rows = [(key, as_bytes(items[key]), expires) for key in chunk]
 
             def write(cursor: sqlite3.Cursor, rows: list[tuple[str, bytes, float]] = rows) -> None:
                 cursor.executemany(_PUT, rows)
@@ -128,6 +129,7 @@ class SqliteStore(BlockingStore):
             return self._one(_GET, (key, now)) is None
         if new is None or removes:
             return self._count(_TAKE, (key, old or b"", now)) > 0
+        new = as_bytes(new)
         expires = _NEVER if ttl is None else now + ttl
         if old is None:
             return self._count(_ADD, (key, new, expires, now)) > 0
