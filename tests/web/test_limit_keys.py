@@ -77,6 +77,8 @@ def test_a_unix_socket_can_be_trusted() -> None:
 def test_a_proxy_that_is_no_address_is_refused_at_start() -> None:
     with pytest.raises(ConfigError, match="trusted_proxies"):
         by_address(trusted_proxies=["proxy.example.com"])
+    with pytest.raises(ConfigError, match="give a list"):
+        by_address(trusted_proxies="10.0.0.0/8")
 
 
 def test_a_header_is_counted_by_its_hash() -> None:

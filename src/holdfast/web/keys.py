@@ -36,6 +36,8 @@ def by_address(*, trusted_proxies: Sequence[str] = (), forwarded: str = "X-Forwa
     Raises:
         ConfigError: One of them is no address and no network.
     """
+    if isinstance(trusted_proxies, str):
+        raise ConfigError(f"trusted_proxies={trusted_proxies!r}: give a list, as in ['10.0.0.0/8']")
     networks = [_network(text) for text in trusted_proxies if text != "unix"]
     trusts_local = "unix" in trusted_proxies
 
