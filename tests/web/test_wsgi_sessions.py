@@ -348,6 +348,18 @@ def test_exc_info_replaces_an_answer_that_has_not_started(shop: Shop) -> None:
     assert shop.visitor(app).get().status == 500
 
 
+def test_an_empty_write_does_not_start_the_answer(shop: Shop) -> None:
+    def app(env: dict[str, Any], start: Any) -> list[bytes]:
+        env["holdfast.session"]["a"] = 1
+        start("200 OK", PLAIN)(b"")
+        start("404 Not Found", PLAIN, (Oops, Oops(), None))
+        return [b"sorry"]
+
+    answer = shop.visitor(app).get()
+    assert answer.status == 404
+    assert len(answer.all("set-cookie")) == 1
+
+
 def test_exc_info_is_raised_by_the_server_once_the_answer_has_started(shop: Shop) -> None:
     def app(_env: dict[str, Any], start: Any) -> Iterator[bytes]:
         start("200 OK", PLAIN)

@@ -111,6 +111,8 @@ class _Reply(Exchange):
     def write(self, data: bytes) -> object:
         """Send `data` at once: PEP 3333's old way, for applications that push."""
         if not self.started:
+            if not data:  # no byte: the answer may still be replaced, and our cookie with it
+                return None
             self.begin()
         return self._write(data)
 
