@@ -16,7 +16,7 @@ from holdfast.limit import Limiter
 from holdfast.limit.decision import Decision
 from holdfast.limit.rate import parse_rates
 from holdfast.session import Outcome, Session, Sessions
-from holdfast.session.session import Home
+from holdfast.session.homes import Home
 from holdfast.web.exchange import Exchange, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
