@@ -92,6 +92,7 @@ def test_every_attribute_is_written_and_expired_alike() -> None:
         ("sid", {"domain": "example.com\r\n"}),
         ("sid", {"max_chunks": 0}),
         ("sid", {"max_chunks": 11}),
+        ("s" * 4000, {}),
         ("s;id", {}),
         ("sid\n", {}),
         ("", {}),

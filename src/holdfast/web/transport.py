@@ -34,6 +34,7 @@ and the event to tell, empty where all is well. Where it is not, the answer expi
 NOTHING: Carried = (None, (), "")
 
 _MOST_CHUNKS = 10
+_LEAST_ROOM = 512  # bytes: a token of a stored session takes 43, of the smallest sealed one 250
 _HOST = "__Host-"
 _SECURE = "__Secure-"
 _HEAD = re.compile(r"([2-9]|10)\.([A-Za-z0-9_-]{22})")  # how many chunks, and the hash of the whole
@@ -123,6 +124,8 @@ class Cookie:
         # a chunk's whole line stays below 4096: some proxies drop a longer one in silence
         around = f"{bound_name}.{_MOST_CHUNKS}={attributes}; Max-Age={LONGEST_AGE}"
         chunk_room = MAX_PAIR - len(around)
+        if chunk_room < _LEAST_ROOM:
+            raise ConfigError(f"Cookie({self.name[:20]!r}...): the name leaves no room for a token")
         whole = self.max_chunks * chunk_room if self.max_chunks > 1 else single
         for name, value in (
             ("bound_name", bound_name),
