@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from holdfast.cache import Cache
+from holdfast.cache.near import Hold
 from holdfast.store.memory import MemoryStore
 
 CALLERS = 50
@@ -241,6 +242,30 @@ def test_after_a_delete_nobody_waits_for_what_is_doomed(cache: Cache) -> None:
             create.go.set()
         assert doomed.result() == 1
     assert cache.get("k") == 2
+
+
+def test_a_put_stays_where_an_older_creation_ends_in_the_midst_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache, create = Cache(), Slow()
+    near = cache._core.near
+    hold = near.hold
+    with ThreadPoolExecutor(1) as pool:
+        older = pool.submit(cache.get_or_create, "k", create)
+        assert create.started.wait(10)
+
+        def hold_and_let_it_end(key: str) -> Hold:
+            made = hold(key)
+            create.go.set()
+            older.result(10)
+            return made
+
+        monkeypatch.setattr(near, "hold", hold_and_let_it_end)
+        cache.put("k", "put")
+        create.go.set()
+        older.result(10)
+    monkeypatch.undo()
+    assert cache.get("k") == "put"
 
 
 def test_the_two_faces_share_what_is_near() -> None:

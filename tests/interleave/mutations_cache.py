@@ -216,9 +216,9 @@ MUTATIONS = [
     Mutation(
         "a put without a placeholder of before",
         "cache/engine.py",
-        "                await self._put_far(self._far, values, times)\n",
-        "                await self._put_far(self._far, values, times)\n"
-        "                holds = {item: self._near.hold(item.near) for item in values}\n",
+        "            await self._put_far(self._far, values, times)\n",
+        "            await self._put_far(self._far, values, times)\n"
+        "            holds = {item: self._near.hold(item.near) for item in values}\n",
         f"{_ORDERS}test_put_and_change_in_one_process",
     ),
     Mutation(

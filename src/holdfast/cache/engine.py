@@ -133,16 +133,18 @@ class Engine:
         if times[1] <= now:
             await self.delete_many(list(values))
             return
+        if self._far is None:
+            for item, value in values.items():
+                self._near.put(item.near, value, times=times, labels=near_labels(item.labels))
+            return
         holds = {item: self._near.hold(item.near) for item in values}
-        older = {item.near for item in values} if self._far is not None else set()
+        older = {item.near for item in values}
         try:
-            if self._far is not None:
-                await self._put_far(self._far, values, times)
-                until = min(times[0], now + policy.near_ttl)
-                times = until, until
+            await self._put_far(self._far, values, times)
+            until = min(times[0], now + policy.near_ttl)
             for item, value in values.items():
                 labels = near_labels(item.labels)
-                if self._near.fill(holds[item], value, times=times, labels=labels):
+                if self._near.fill(holds[item], value, times=(until, until), labels=labels):
                     older.discard(item.near)
         finally:
             self._near.drop(older)  # failed, unknown, or somebody wrote meanwhile

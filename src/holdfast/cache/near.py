@@ -158,6 +158,14 @@ class Near:
                 self._keep(hold.key, value, times, labels)
             return True
 
+    def put(
+        self, key: str, value: Any, *, times: tuple[float, float], labels: tuple[str, ...] = ()
+    ) -> None:
+        """Keep `value`, and refuse what is under way: the last word where there is no far tier."""
+        with self._lock:
+            self._void(key)
+            self._keep(key, value, times, labels)
+
     def drop(self, keys: Iterable[str]) -> None:
         """Forget `keys`, and refuse what is under way to them."""
         with self._lock:
