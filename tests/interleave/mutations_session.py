@@ -137,7 +137,7 @@ MUTATIONS = [
     Mutation(
         "one user's request writes into another's session",
         _ENGINE,
-        "            if user is not None and found.record.user != user:",
+        "            if loaded.user is not None and found.record.user != loaded.user:",
         "            if False:",
         f"{_ROTATIONS}::test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next",
     ),

@@ -92,7 +92,7 @@ class Msgpack:
             data = _encode_mixed(value)
         else:
             # A bytearray, a memoryview and an Ext pass ormsgpack unasked, always with such a byte.
-            if (
+            if type(value) not in _AS_IT_IS and (
                 0xC4 in data or 0xC5 in data or 0xC6 in data or 0xC7 in data or 0xC8 in data
                 or 0xC9 in data or 0xD4 in data or 0xD5 in data or 0xD6 in data or 0xD7 in data
                 or 0xD8 in data

@@ -4,11 +4,11 @@ Law: a message is
 
     version (1) | key id (6) | salt (24) | ciphertext and tag (length + 16)
 
-Its key is keyed BLAKE2b (RFC 7693) of the salt under a key derived from the secret for this purpose:
-every message has its own, so a long-lived secret never meets the nonce limit of AES-GCM. The nonce is the
-first 12 bytes of the salt. Version, key id, purpose and what the message is bound to are associated
-data. Version and key id select among what is configured; no other key is tried. Whatever is wrong,
-the error is the same.
+Its key is the keyed BLAKE2b (RFC 7693) of the salt under a key derived from the secret for this
+purpose: every message has its own, so a long-lived secret never meets the nonce limit of AES-GCM.
+The nonce is the first 12 bytes of the salt. Version, key id, purpose and what the message is bound
+to are associated data. Version and key id select among what is configured; no other key is tried.
+Whatever is wrong, the error is the same.
 """
 
 import functools

@@ -8,6 +8,8 @@ None and never raise. An array of two is a forward note: the id a rotated sessio
     [1, id]
 """
 
+import itertools
+import os
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -29,6 +31,7 @@ __all__ = [
     "is_same_write",
     "made",
     "new_message_id",
+    "new_rev",
 ]
 
 VERSION = 1
@@ -56,7 +59,7 @@ class Record(NamedTuple):
     """A session as it is stored.
 
     Attributes:
-        rev: Random, new with each change; tells whether a write whose answer was lost arrived.
+        rev: New with each change; tells whether a write whose answer was lost arrived.
         gen: How many logins it has seen.
         created: UTC seconds of its birth, or of its last login.
         seen: UTC seconds of its last use, at most `touch_every` behind.
@@ -88,6 +91,26 @@ class Note(NamedTuple):
     """
 
     target: str
+
+
+class _Revs:
+    """Marks that tell writes apart: random bytes of this process, then a count; no secret."""
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Begin anew: a child must not go on where its parent does."""
+        self._origin = secrets.token_bytes(8)
+        self._count = itertools.count()
+
+    def new(self) -> bytes:
+        """Return the `rev` of a new write: 16 bytes that no other write has."""
+        return self._origin + next(self._count).to_bytes(8, "big")
+
+
+new_rev = _Revs().new
 
 
 def new_message_id() -> bytes:

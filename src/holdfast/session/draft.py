@@ -77,7 +77,7 @@ class Draft:
     posted: Sequence[Message] = ()
     claimed: AbstractSet[bytes] = frozenset()
     unreadable: tuple[str, ...] = ()
-    touched = False  # whether something was done to the contents
+    touched = False  # whether something was done beside what `marks` says
     committed: Changes | None = None  # what the last commit wrote
     old_key = False  # cookie-only: sealed by a key that is not the newest
 
@@ -145,7 +145,6 @@ class Draft:
         """Set a name; it is encoded at commit, as it is then."""
         self.live[name] = value
         self.marks[name] = PUT
-        self.touched = True
 
     def remove(self, name: str) -> None:
         """Delete a name that is there."""
@@ -153,7 +152,6 @@ class Draft:
         self.handed.discard(name)
         self._forget(name)
         self.marks[name] = None
-        self.touched = True
 
     def clear(self) -> None:
         """Delete all names and messages, also those that will be there at commit."""
@@ -170,7 +168,6 @@ class Draft:
         mark = self.marks.get(name, Increment(0))
         # Set or deleted before by this very request, it is simply set.
         self.marks[name] = Increment(mark.by + by) if isinstance(mark, Increment) else PUT
-        self.touched = True
 
     def append(self, name: str, item: object) -> None:
         """Add to a list; the item is taken as it is now."""
@@ -186,7 +183,6 @@ class Draft:
             self.marks[name] = mark
         else:
             self.marks[name] = PUT
-        self.touched = True
 
     def post(self, box: str, value: object) -> None:
         """Leave a message in `box`."""
@@ -276,7 +272,7 @@ class Draft:
         Raises:
             CodecError: A value cannot be written; the error names the session key.
         """
-        if not (self.touched or self.handed):
+        if not (self.marks or self.touched or self.handed):
             return NOTHING_DONE
         if self.committed is not None:
             self._absorb(self.committed)
@@ -289,8 +285,9 @@ class Draft:
         if not (names or self.touched):
             return NOTHING_DONE
         changes = Changes(names)
-        changes.cleared, changes.forced = self.cleared, self.forced
-        changes.posted, changes.claimed = self.posted, self.claimed
+        if self.touched:
+            changes.cleared, changes.forced = self.cleared, self.forced
+            changes.posted, changes.claimed = self.posted, self.claimed
         if self.csrf is not None and self.base is not None:
             changes.reserved, changes.gen = {"csrf": self.csrf}, self.base.record.gen
         return changes
@@ -312,8 +309,9 @@ class Draft:
         """Go on from what was committed; values in the application's hands stay there."""
         if changes is not NOTHING_DONE or self.committed is None:
             self.committed = changes
-        if self.touched:
+        if self.marks:
             self.marks = {}
+        if self.touched:
             self._calm()
 
     def _absorb(self, committed: Changes) -> None:

@@ -124,14 +124,14 @@ class Engine:
         elif draft.sign_in is not None or draft.rotating:
             outcome = await self._rotate(draft, draft.base, changes)
         else:
-            outcome = await self._update(draft, draft.base, changes, user=draft.base.record.user)
+            outcome = await self._update(draft, draft.base, changes, loaded=draft.base.record)
         draft.settle(changes)
         return NOTHING if late else outcome
 
     def is_idle(self, draft: Draft) -> bool:
         """Return whether a commit has nothing to do, and note that it was done."""
         base = draft.base
-        if base is None or draft.touched or draft.is_asked():
+        if base is None or draft.marks or draft.touched or draft.is_asked():
             return False
         if draft.handed and draft.gather() is not NOTHING_DONE:
             return False
@@ -139,6 +139,27 @@ class Engine:
             return False
         draft.settle(NOTHING_DONE)
         return True
+
+    def first_write(self, draft: Draft) -> tuple[Changes, bytes, Base] | None:
+        """Return the changes, what is there and what a commit of contents alone puts there."""
+        base = draft.base
+        if base is None or draft.committed is not None or draft.is_asked():
+            return None
+        changes = draft.gather()
+        new = None if changes is NOTHING_DONE else self._replayed(base, changes)
+        return None if new is None else (changes, base.raw, new)
+
+    def wrote(self, draft: Draft, changes: Changes, new: Base) -> None:
+        """Note that the first write was done."""
+        draft.base = self._records.remember(new)
+        draft.settle(changes)
+
+    def _replayed(self, base: Base, changes: Changes) -> Base | None:
+        """Return `base` as `changes` leave it; None if that is as it was."""
+        record = changes.replay(base.record, self._codec, self._clock())
+        if record[4:] == base.record[4:] and not changes.forced:
+            return None
+        return based(base.id, record)
 
     async def _create(self, draft: Draft, changes: Changes) -> Outcome:
         """Store a new session, if there is something to remember."""
@@ -161,17 +182,14 @@ class Engine:
         raise self._records.busy()
 
     async def _update(
-        self, draft: Draft, base: Base, changes: Changes, *, user: str | int | None
+        self, draft: Draft, base: Base, changes: Changes, *, loaded: Record
     ) -> Outcome:
         """Do `changes` to whatever the record has become; write nothing if they change nothing."""
-        if changes is NOTHING_DONE:
-            return await self._touch(draft, base)
-        before, now = base.record, self._clock()
-        record = changes.replay(before, self._codec, now)
-        if record[4:] == before[4:] and not changes.forced:
+        before = base.record
+        new = None if changes is NOTHING_DONE else self._replayed(base, changes)
+        if new is None:
             return await self._touch(draft, base)
         for attempt in range(ATTEMPTS):
-            new = based(base.id, record)
             if await self._records.write(base.raw, new):
                 draft.base = self._records.remember(new)
                 if base.record is not before:
@@ -180,9 +198,10 @@ class Engine:
             found = await self._records.again(base.id, attempt)
             if found is None:
                 return self._dropped(draft, base.id, "destroyed")
-            if user is not None and found.record.user != user:
+            if loaded.user is not None and found.record.user != loaded.user:
                 return self._dropped(draft, base.id, "another user")
-            base, record = found, changes.replay(found.record, self._codec, self._clock())
+            base = found
+            new = based(base.id, changes.replay(base.record, self._codec, self._clock()))
         raise self._records.busy()
 
     async def _touch(self, draft: Draft, base: Base) -> Outcome:
@@ -226,7 +245,7 @@ class Engine:
                 draft.rotating = False
                 if found is None:
                     return self._dropped(draft, base.id, "destroyed")
-                return await self._update(draft, found, changes, user=before.record.user)
+                return await self._update(draft, found, changes, loaded=before.record)
             base = found
         raise self._records.busy()
 

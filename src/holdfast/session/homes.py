@@ -104,6 +104,7 @@ class Stored:
         self._store = store
         self._settings = settings
         self._engine = Engine(Blocking(store), ThreadWaits(), settings)
+        self._in_process = bool(getattr(store, "never_waits", False))
 
     @cached_property
     def aio(self) -> Loop:
@@ -135,9 +136,17 @@ class Stored:
         return await self.aio.aclaim(draft, box, most)
 
     def commit(self, draft: Draft, *, failed: bool) -> Outcome:
-        """Commit."""
-        if not failed and self._engine.is_idle(draft):
-            return NOTHING
+        """Commit; where no answer can be lost, the first write is tried without driving it."""
+        engine = self._engine
+        if not failed:
+            if engine.is_idle(draft):
+                return NOTHING
+            if self._in_process and (first := engine.first_write(draft)) is not None:
+                changes, old, new = first
+                ttl = self.times.ttl(new.record.created, new.record.seen)
+                if self._store.swap(engine.key + new.id, old, new.raw, ttl):
+                    engine.wrote(draft, changes, new)
+                    return NOTHING
         return drive(self._engine.commit(draft, failed=failed))
 
     def destroy(self, handle: str) -> bool:

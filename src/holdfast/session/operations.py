@@ -8,12 +8,11 @@ nobody has signed in or out meanwhile.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from random import randbytes
 from typing import Any, NamedTuple
 
 from holdfast.codec import Codec
 from holdfast.errors import CodecError
-from holdfast.session.data import Message, Record, made
+from holdfast.session.data import Message, Record, made, new_rev
 
 __all__ = [
     "NOTHING_DONE",
@@ -119,8 +118,7 @@ class Changes:
             messages = [*kept, *self.posted]
         if self.reserved is not None and gen == self.gen:
             reserved = {**reserved, **self.reserved}
-        rev = randbytes(16)  # noqa: S311 - tells writes apart, keeps no secret
-        return made((rev, gen, created, now, reserved, data, messages))
+        return made((new_rev(), gen, created, now, reserved, data, messages))
 
     def lost(self, before: Record, theirs: Record) -> list[str]:
         """Return the names that another request changed from `before` and `replay` overwrites."""

@@ -53,7 +53,8 @@ def values(header: str, name: str) -> list[str]:
         and header.startswith("=", end)
         and (at == 0 or header.startswith("; ", at - 2))
     ):
-        return [header[end + 1 :].partition(";")[0].strip(_BLANK)]
+        stop = header.find(";", end)
+        return [(header[end + 1 :] if stop < 0 else header[end + 1 : stop]).strip(_BLANK)]
     return _values(header, name, at)
 
 
