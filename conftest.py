@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""What holds for every test. (It stands up here because mypy takes one `conftest` below tests.)"""
 
 from hypothesis import HealthCheck, settings
 
