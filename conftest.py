@@ -1,4 +1,7 @@
-"""What holds for every test. (It stands up here because mypy takes one `conftest` below tests.)"""
+"""What holds for every test.
+
+It stands up here because mypy takes only one `conftest` below tests.
+"""
 
 from hypothesis import HealthCheck, settings
 
