@@ -1,5 +1,7 @@
 """The memory store keeps the contract, and its handles share rows by name."""
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.memory import MemoryStore, named
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
-from holdfast.testing.trial import in_processes
+from holdfast.testing.trial import in_processes, in_threads
 
 
 class TestMemoryStore(StoreSuite):
@@ -65,3 +67,25 @@ def test_a_lock_held_at_a_fork_does_not_hang_the_child() -> None:
     with store._lock:
         assert in_processes(1, work) == [0]
     assert store.get("k") == b"v"
+
+
+@pytest.mark.slow
+def test_a_fork_while_threads_wait_for_the_lock_hangs_no_child() -> None:
+    store, over = MemoryStore(), threading.Event()
+
+    def write(number: int) -> None:
+        while number and not over.is_set():
+            store.increment("n")
+        if not number:
+            try:
+                for _ in range(20):
+                    assert in_processes(1, write_in_child) == [0]
+            finally:
+                over.set()
+
+    def write_in_child(_: int) -> None:
+        signal.alarm(5)  # who hangs dies of it
+        store.increment("child")
+        assert store.get("child") == b"1"
+
+    in_threads(4, write)

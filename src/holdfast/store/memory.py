@@ -34,8 +34,6 @@ class _Shelf:
         self.rows: dict[str, tuple[bytes, float]] = {}
         self.writes_left = _SWEEP_AT_LEAST
         self.lock = threading.Lock()
-        with _shelves_guard:
-            _shelves.add(self)
 
 
 class MemoryStore(BlockingStore):
@@ -53,6 +51,8 @@ class MemoryStore(BlockingStore):
         self._clock = clock
         self._closed = False
         self._stand_at(_Shelf())
+        with _stores_guard:
+            _stores.add(self)
 
     def _stand_at(self, shelf: _Shelf) -> None:
         self._shelf = shelf
@@ -192,8 +192,8 @@ class MemoryStore(BlockingStore):
         return len(gone)
 
 
-_shelves: weakref.WeakSet[_Shelf] = weakref.WeakSet()
-_shelves_guard = threading.Lock()
+_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
+_stores_guard = threading.Lock()
 _named: weakref.WeakValueDictionary[str, _Shelf] = weakref.WeakValueDictionary()
 _named_guard = threading.Lock()
 
@@ -216,18 +216,21 @@ def named(name: str, *, clock: Clock = monotonic) -> MemoryStore:
 
 def _before_fork() -> None:
     _named_guard.acquire()
-    _shelves_guard.acquire()
+    _stores_guard.acquire()
 
 
 def _after_fork_in_parent() -> None:
-    _shelves_guard.release()
+    _stores_guard.release()
     _named_guard.release()
 
 
 def _after_fork_in_child() -> None:
-    for shelf in list(_shelves):
-        if shelf.lock.locked():  # by a thread that is not here
-            shelf.lock.release()
+    # A thread that is not here may hold a lock, or have just been given it: nobody could tell.
+    stores = list(_stores)
+    for shelf in {store._shelf for store in stores}:  # noqa: SLF001 - the same file
+        shelf.lock = threading.Lock()
+    for store in stores:
+        store._stand_at(store._shelf)  # noqa: SLF001 - the same file
     _after_fork_in_parent()
 
 
