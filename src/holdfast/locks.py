@@ -10,6 +10,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from types import TracebackType
 
 __all__ = ["Flight", "Flights"]
 
@@ -20,10 +21,11 @@ class Flight:
     Attributes:
         landed: Whether it is over.
         error: What it failed with, to be raised in each who waited; None if it did not fail.
+        trace: Where it failed. Each raises it with this one: the error of many must not grow.
         thread: The identity of the thread that flies it: who blocks that one must not wait for it.
     """
 
-    __slots__ = ("_callbacks", "_guard", "error", "landed", "thread")
+    __slots__ = ("_callbacks", "_guard", "error", "landed", "thread", "trace")
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -31,6 +33,7 @@ class Flight:
         self._callbacks: list[Callable[[], object]] = []
         self.landed = False
         self.error: BaseException | None = None
+        self.trace: TracebackType | None = None
 
     def when_landed(self, tell: Callable[[], object]) -> None:
         """Call `tell` once it has landed: at once if it has, else on the thread that lands it."""
@@ -46,6 +49,7 @@ class Flight:
             if self.landed:
                 return
             self.error, self.landed = error, True
+            self.trace = None if error is None else error.__traceback__
             callbacks, self._callbacks = self._callbacks, []
         with contextlib.ExitStack() as telling:  # all are told, even if one of them raises
             for tell in reversed(callbacks):

@@ -233,8 +233,6 @@ def test_an_argument_without_a_stable_form_says_how_to_mend_it(cache: Cache) -> 
 def test_unknown_options_are_refused(cache: Cache) -> None:
     with pytest.raises(TypeError, match="unknown option tll"):
         cache.cached(tll=3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="unknown option soft_timeout"):
-        cache.put("k", 1, soft_timeout=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unknown option"):
         Cache(tll=3)  # type: ignore[call-arg]
 

@@ -12,7 +12,7 @@ _WAIT = """\
             finally:
                 end_waiting(flight)
             if flight.error is not None and not anew:
-                raise flight.error
+                raise flight.error.with_traceback(flight.trace)
 """
 _FLY = (
     "\n    async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:\n"

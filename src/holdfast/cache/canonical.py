@@ -16,6 +16,8 @@ from holdfast.errors import ConfigError
 
 __all__ = ["canonical"]
 
+_BIG = 10_000  # bits; Python refuses to write very long decimals
+
 
 def canonical(value: Any) -> str:
     """Return the canonical text of `value`.
@@ -40,6 +42,10 @@ def canonical(value: Any) -> str:
 
 def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _int(value: int) -> str:
+    return repr(value) if value.bit_length() < _BIG else hex(value)
 
 
 def _several(opening: str, values: Iterable[Any], closing: str) -> str:
@@ -73,7 +79,7 @@ def _moment(kind: str) -> Callable[[Any], str]:
 _WRITERS: dict[type, Callable[[Any], str]] = {
     type(None): repr,
     bool: repr,
-    int: repr,
+    int: _int,
     float: repr,
     complex: repr,
     str: _quoted,

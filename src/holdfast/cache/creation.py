@@ -4,6 +4,7 @@ Law: `creation()` finds the creation the caller runs in, in threads and tasks al
 the innermost.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
 from holdfast.locks import Flight
 
-__all__ = ["NOTHING", "Creation", "creation", "running"]
+__all__ = ["NOTHING", "Creation", "creation", "lasting", "running"]
 
 NOTHING: Any = object()
 """Stands for a value that is not there, since None is a value."""
@@ -81,6 +82,23 @@ def creation() -> Creation:
     if now is None:
         raise ConfigError("creation(): call it inside the function that creates a cached value")
     return now
+
+
+def lasting(value: Any, key: str) -> Any:
+    """Return the value a creation of `key` made, if it can be handed out more than once.
+
+    Raises:
+        ConfigError: It is a coroutine or a generator.
+    """
+    if inspect.iscoroutine(value):
+        value.close()
+        raise ConfigError(
+            f"{key!r}: a coroutine can be awaited only once: "
+            f"await cache.aio.get_or_create, or decorate an `async def`"
+        )
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise ConfigError(f"{key!r}: a generator can be read only once: create a list")
+    return value
 
 
 @contextmanager

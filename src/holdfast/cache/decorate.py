@@ -108,7 +108,7 @@ def decorate(function: Callable[..., Any], plan: Plan) -> Any:
     asking = _awaiting if coroutine else _driving
     made.peek = asking(plan, plan.get)
     made.invalidate = asking(plan, plan.delete)
-    made.refresh = asking(plan, functools.partial(plan.fill, anew=True))
+    made.refresh = asking(plan, plan.renew)
     first = next(iter(inspect.signature(function).parameters), "")
     return _Method(made) if first in ("self", "cls") else made
 

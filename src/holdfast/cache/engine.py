@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.bridge import Waits
 from holdfast.cache.chain import begin_waiting, end_waiting
 from holdfast.cache.core import Core
-from holdfast.cache.creation import NOTHING, Creation, running
+from holdfast.cache.creation import NOTHING, Creation, lasting, running
 from holdfast.cache.fill import Create, Fill
 from holdfast.cache.found import Far, Found, Looks, near_labels
 from holdfast.cache.policy import Policy
@@ -81,7 +81,7 @@ class Engine:
         """
         if not self._core.enabled:
             with running(Creation(item.name), None):
-                return await create()
+                return lasting(await create(), item.name)
         while True:
             if not anew and (value := self._looks.serve(item)) is not NOTHING:
                 return value
@@ -107,7 +107,7 @@ class Engine:
             finally:
                 end_waiting(flight)
             if flight.error is not None and not anew:
-                raise flight.error
+                raise flight.error.with_traceback(flight.trace)
 
     async def _fly(self, fill: Fill, found: Found, flight: Flight) -> Any:
         """Create for all who wait; a caller that is cancelled hands the creation on to them."""
@@ -215,8 +215,12 @@ class Engine:
         """Count up by `by`; what is not there counts as 0.
 
         Raises:
-            TypeError: What is there is no integer.
+            TypeError: What is there is no integer, or `by` is none.
         """
+        if type(by) is not int:
+            raise TypeError(f"by={by!r}: a count is an integer")
+        if not self._core.enabled:
+            return by
         now = self._core.clock()
         times = policy.times(NOTHING, now, self._core.draw())
         if self._far is None:

@@ -6,7 +6,7 @@ Law: signatures and the quick way of a hit, nothing else. A fresh near value nev
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast, overload
+from typing import Any, Never, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.bridge import drive
 from holdfast.cache.aio import AsyncCache
@@ -205,13 +205,16 @@ class Cache(Face):
         """Return what this cache, with all its namespaces and both faces, did in this process."""
         return self._core.stats()
 
-    def cached(self, *, key: str | None = None, **options: Unpack[Options]) -> Decorator:
+    def cached(
+        self, *misplaced: Never, key: str | None = None, **options: Unpack[Options]
+    ) -> Decorator:
         """Return a decorator that keeps what a function returns.
 
         For `def` and `async def`, functions and methods. The decorated function has `key`, `peek`,
         `invalidate`, `refresh` and `uncached`, which take its arguments.
 
         Args:
+            misplaced: None: the parentheses are needed even where there are no options.
             key: A template such as `"user:{user_id}"`, of arguments or their attributes; only those
                 named count. None: the function's module and name, and all arguments.
             options: See `Options`; tags may be templates too.
@@ -220,6 +223,8 @@ class Cache(Face):
             ConfigError: A template names an argument that is not there; at a call: an argument has
                 no stable form to make a key of.
         """
+        if misplaced:
+            raise ConfigError("write @cache.cached() with parentheses, and options by name")
         policy = self._policy.but(options)
 
         def decorator(function: Callable[..., Any]) -> Any:
@@ -259,11 +264,7 @@ class Cache(Face):
 
 def _steps(create: Callable[[], T]) -> Callable[[], Awaitable[T]]:
     async def run() -> T:
-        value = create()
-        if inspect.iscoroutine(value):
-            value.close()
-            raise ConfigError("create is a coroutine function: use cache.aio.get_or_create")
-        return value
+        return create()
 
     return run
 

@@ -61,7 +61,11 @@ class Face:
 
     def _near(self, key: str) -> Any:
         """Return the near value of `key` if it is fresh, else `NOTHING`; takes no lock."""
-        cell = self._cells.get(self._space.near(key))
+        try:
+            cell = self._cells.get(self._space.near(key))
+        except TypeError:
+            self._space.item(key)  # says what is wrong with it
+            raise
         if cell is None:
             return NOTHING
         value = cell.value

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.cache.core import Core
-from holdfast.cache.creation import NOTHING, Creation, running
+from holdfast.cache.creation import NOTHING, Creation, lasting, running
 from holdfast.cache.found import Far, Found, Looks, near_labels
 from holdfast.cache.near import Hold
 from holdfast.cache.policy import Policy
@@ -68,7 +68,7 @@ class Fill:
         self.core.counts.misses += 1
         try:
             with running(now, flight):
-                value = await self.create()
+                value = lasting(await self.create(), self.item.name)
         except Exception as error:
             stale = await self._stale_after(base, error)
             if stale is NOTHING:
@@ -104,8 +104,11 @@ class Fill:
         return found
 
     async def _stale_after(self, base: Found, error: Exception) -> Any:
-        """Return the stale value if it still stands after a failure, else `NOTHING`."""
-        if base.age(self.core.clock()) is Age.DEAD:
+        """Return the stale value if it still stands after a failure, else `NOTHING`.
+
+        Who asked to create anew is told of the failure instead.
+        """
+        if self.anew or base.age(self.core.clock()) is Age.DEAD:
             await self._lift(base)
             return NOTHING
         again = await self.looks.look(self.item)

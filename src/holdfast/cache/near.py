@@ -48,12 +48,14 @@ class Cell:
     @property
     def stale_until(self) -> float:
         """It may be served stale before this time, where there is no far tier."""
-        return self.until if self._more is None else self._more[0]
+        more = self._more  # once: it may die meanwhile
+        return self.until if more is None else more[0]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Its tags and namespaces."""
-        return () if self._more is None else self._more[1]
+        more = self._more
+        return () if more is None else more[1]
 
     def die(self) -> None:
         """Be served no more. The time goes first: see the law of this file."""

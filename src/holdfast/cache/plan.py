@@ -7,6 +7,7 @@ it shows there, and else at its first call.
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from holdfast.bridge import drive
@@ -54,11 +55,7 @@ class Plan:
         key: str | None,
         engine: Callable[[], Engine],
     ) -> None:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise ConfigError(
-                f"{function.__qualname__}: a generator cannot be cached; return a list"
-            )
-        self._names = list(inspect.signature(function).parameters)
+        self._names = list(_signature(function, keyed=key is not None).parameters)
         self._where = f"{function.__module__}.{function.__qualname__}"
         self._key = None if key is None else Template(key, self._names, option="key")
         self._tags = [Template(tag, self._names, option="tags") for tag in policy.tags]
@@ -92,50 +89,73 @@ class Plan:
             ConfigError: An argument has no stable form.
         """
         arguments = dict(zip(self._names, values, strict=True))
-        if self._key is not None:
-            return self._key.fill(arguments)
         try:
+            if self._key is not None:
+                return self._key.fill(arguments)
             return f"{self._where}({self._listed(arguments)})"
         except (ConfigError, RecursionError) as error:
             raise ConfigError(f"{self._where}: {error}") from error
 
     def item(self, values: Values) -> Item:
         """Return what the engine must know of a call."""
+        return self._item(values, self.key(values))
+
+    def _item(self, values: Values, key: str) -> Item:
         arguments = dict(zip(self._names, values, strict=True)) if self._tags else {}
-        tags = [template.fill(arguments) for template in self._tags]
-        return self._space.item(self.key(values), tags)
+        return self._space.item(key, [template.fill(arguments) for template in self._tags])
 
     def _listed(self, arguments: Mapping[str, Any]) -> str:
         return ",".join([f"{name}={canonical(arguments[name])}" for name in self._counting])
 
     def _slow(self, values: Values) -> Any:
-        value = self._served(values)
-        return drive(self.fill(values)) if value is NOTHING else value
+        meant = self._meant(values)
+        value = self._served(*meant)
+        return drive(self._fill(values, *meant)) if value is NOTHING else value
 
     async def _slow_async(self, values: Values) -> Any:
-        value = self._served(values)
-        return await self.fill(values) if value is NOTHING else value
+        meant = self._meant(values)
+        value = self._served(*meant)
+        return await self._fill(values, *meant) if value is NOTHING else value
 
-    def _served(self, values: Values) -> Any:
-        near = self._space.near(self.key(values))
-        cell = self._near.cells.get(near)
+    def _meant(self, values: Values) -> tuple[str, Values | None]:
+        """Return the key of a call, and what the index holds its cell under, if anything.
+
+        Both before the creation: an object may change its key in there, or in another thread.
+        """
+        known = self._known(values)
+        key = self.key(values)
+        return key, known if known == self._known(values) else None
+
+    def _known(self, values: Values) -> Values | None:
+        if not self._quick:
+            return None
+        arguments = dict(zip(self._names, values, strict=True))
+        return alias({name: arguments[name] for name in self._counting})
+
+    def _served(self, key: str, known: Values | None) -> Any:
+        cell = self._near.cells.get(self._space.near(key))
         if cell is None:
             return NOTHING
         value = cell.value
         if cell.until <= self._clock():
             return NOTHING
         cell.hits += 1.0
-        self._remember(values, cell)
+        self._remember(known, cell)
         return value
 
-    async def fill(self, values: Values, *, anew: bool = False) -> Any:
-        """Return the value of a call, created if need be; `anew`: in any case."""
-        item = self.item(values)
+    async def renew(self, values: Values) -> Any:
+        """Return the value of a call, created in any case."""
+        return await self._fill(values, *self._meant(values), anew=True)
+
+    async def _fill(
+        self, values: Values, key: str, known: Values | None, *, anew: bool = False
+    ) -> Any:
+        item = self._item(values, key)
         create = self._create(values)
         value = await self._engine().get_or_create(item, create, self._policy, anew=anew)
         cell = self._near.cells.get(item.near)
         if cell is not None:
-            self._remember(values, cell)
+            self._remember(known, cell)
         return value
 
     async def get(self, values: Values) -> Any:
@@ -156,13 +176,33 @@ class Plan:
     def _create_async(self, values: Values) -> Callable[[], Any]:
         return lambda: self._call(values)
 
-    def _remember(self, values: Values, cell: Cell) -> None:
+    def _remember(self, known: Values | None, cell: Cell) -> None:
         """Let the next call with these arguments find its cell at once."""
-        if not self._quick:
-            return
-        arguments = dict(zip(self._names, values, strict=True))
-        known = alias({name: arguments[name] for name in self._counting})
         if known is not None:
             if len(self._index) >= self._near.max_entries:
                 self._index.clear()  # rare, and cheaper than keeping an order among them
             self._index[known] = cell
+
+
+def _signature(function: Any, *, keyed: bool) -> inspect.Signature:
+    """Return the signature of what is decorated, if calls of it can have keys of their own."""
+    if isinstance(function, staticmethod | classmethod | property):
+        raise ConfigError(f"write @cached below @{type(function).__name__}")
+    name = getattr(function, "__qualname__", None)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        name = None
+    if name is None:
+        raise ConfigError(f"{function!r} is no function with a signature: write a def around it")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f"{name}: a generator cannot be cached; return a list")
+    if not keyed and name.endswith("<lambda>"):
+        raise ConfigError(f"{name}: all of a module have this name; write a def, or key='...'")
+    owner = getattr(function, "__self__", None)
+    if not keyed and not isinstance(owner, type | ModuleType | None):
+        raise ConfigError(
+            f"{name}: bound to an object, its key would say nothing of its object; "
+            f"decorate it in the class, or write key='...'"
+        )
+    return signature

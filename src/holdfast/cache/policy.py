@@ -61,6 +61,9 @@ class Policy:
         if not options:
             return self
         unknown = options.keys() - _CHECKS.keys()
+        later = _LATER.intersection(unknown)
+        if later:
+            raise TypeError(f"option {', '.join(sorted(later))}: not in this version yet")
         if unknown:
             raise TypeError(
                 f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(_CHECKS)}"
@@ -114,6 +117,8 @@ def _none_ttl(value: Duration | None) -> float | None:
     return None if value is None else seconds(value, option="none_ttl")
 
 
+_LATER = {"refresh_at", "soft_timeout", "hard_timeout", "retry_after", "sliding"}
+_LATER |= {"max_bytes", "compress_above", "secrets", "bus", "lease", "deadline"}
 _CHECKS: dict[str, Any] = {
     "ttl": _end("ttl"),
     "grace": _duration("grace"),

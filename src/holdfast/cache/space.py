@@ -78,7 +78,7 @@ class Space:
             ConfigError: The name is not made of 1 to 40 letters, digits, `_` and `-`.
         """
         path = f"{self.path}.{name}" if self.path else name
-        if _NAME.fullmatch(name) is None or len(path) > _DEEPEST:
+        if type(name) is not str or _NAME.fullmatch(name) is None or len(path) > _DEEPEST:
             raise ConfigError(
                 f"namespace {name!r}: 1 to 40 letters, digits, '_' or '-';"
                 f" {_DEEPEST} with those above"

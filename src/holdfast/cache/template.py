@@ -23,7 +23,7 @@ from holdfast.errors import ConfigError
 __all__ = ["Template"]
 
 _FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_AS_IN_TEXT = {bool, int, float, type(None), uuid.UUID, Decimal}
+_AS_IN_TEXT = {bool, float, type(None), uuid.UUID, Decimal}
 _AS_IN_TEXT |= {dt.date, dt.datetime, dt.time, dt.timedelta}
 _WORDS = {"None", "True", "False"}
 

@@ -115,6 +115,8 @@ def alias(counting: Mapping[str, Any]) -> tuple[Any, ...] | None:
     parts: list[Any] = []
     for number, (name, value) in enumerate(counting.items()):
         is_self = number == 0 and name == "self"
+        if is_self and not hasattr(value, "__cache_key__"):
+            return None
         key = value.__cache_key__() if is_self else value
         if type(key) not in _SCALARS or (type(key) is float and not key):
             return None
