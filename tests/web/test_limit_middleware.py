@@ -31,7 +31,8 @@ class Site:
         self.face = face
         self.clock = ManualClock()
         self.store = MemoryStore("site")
-        self.sessions = Sessions(self.store)
+        self.events: list[str] = []
+        self.sessions = Sessions(self.store, observer=lambda event, _: self.events.append(event))
         self.limiter = Limiter(MemoryStore("limits"), clock=self.clock)
 
     def bare(self) -> Any:
@@ -137,6 +138,21 @@ def test_a_limit_by_session_is_a_503_while_the_store_is_down(site: Site) -> None
     answer = visitor.get()
     assert (answer.status, answer.all("set-cookie")) == (503, [])
     assert visitor.get(method="HEAD").body == b""
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_the_observer_hears_of_a_store_that_a_limit_could_not_ask(
+    site: Site, outside: object
+) -> None:
+    if outside:
+        app = site.limited(site.with_sessions(site.bare()), key=by_session)
+    else:
+        app = site.with_sessions(site.limited(site.bare(), key=by_session))
+    visitor = site.visitor(app)
+    visitor.get("/write")
+    site.store.close()
+    assert visitor.get().status == 503
+    assert site.events == ["session.store_down"]
 
 
 def test_without_a_session_middleware_the_mistake_is_named(site: Site) -> None:

@@ -17,7 +17,7 @@ from holdfast.limit.decision import Decision
 from holdfast.limit.rate import parse_rates
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.session.homes import Home
-from holdfast.web.exchange import Exchange, transport_of
+from holdfast.web.exchange import Exchange, tell_store_down, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
 from holdfast.web.request import AsgiRequest, Scope, SessionNotOpen, inner, joined
@@ -90,7 +90,7 @@ class SessionMiddleware:
                 await self._load(exchange, lazy=self.lazy and kind == "http")
             except StoreError as error:
                 if kind == "websocket":
-                    exchange.tell("session.store_down", error)
+                    exchange.tell(error)
                     await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
                     return
                 exchange.session = Session(cast("Home", _Unreachable(error)), None)
@@ -163,7 +163,7 @@ class _Reply:
 
     async def store_down(self, error: StoreError) -> None:
         """Send the answer that says so; what the application still sends is dropped."""
-        self._exchange.tell("session.store_down", error)
+        self._exchange.tell(error)
         self.started = self._replaced = self.over = True
         await _send_answer(self._send, unavailable(), "http.response", bodyless=self._bodyless)
 
@@ -202,7 +202,7 @@ async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
     try:
         await _commit(exchange, failed=failed)
     except StoreError as error:  # nobody is left to be told but the observer
-        exchange.tell("session.store_down", error)
+        exchange.tell(error)
 
 
 def _text(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -270,7 +270,12 @@ class LimitMiddleware:
             return
         try:
             scope, key = await self._key(scope)
-        except StoreError:
+        except StoreError as error:
+            outside = isinstance(scope.get(_SESSION), Session) and self._inside is None
+            if outside and scope["type"] == "http":
+                raise  # the session middleware outside answers, and tells its observer
+            if self._inside is not None:
+                tell_store_down(self._inside.sessions, error)
             await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
             return
         if key is None:

@@ -6,12 +6,12 @@ way and ask here what the answer must say. An untouched session costs next to no
 
 from collections.abc import Mapping
 
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.web.headers import Headers, forbid_storing, vary_by
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
 
-__all__ = ["Exchange", "transport_of"]
+__all__ = ["Exchange", "tell_store_down", "transport_of"]
 
 
 def transport_of(sessions: Sessions) -> Transport:
@@ -67,7 +67,12 @@ class Exchange:
             return headers
         return forbid_storing(headers) + ours
 
-    def tell(self, event: str, error: Exception) -> None:
+    def tell(self, error: StoreError) -> None:
         """Tell the observer of an error that does not reach the application."""
-        fields: Mapping[str, object] = {"error": type(error).__name__, "message": str(error)}
-        self.sessions.observer(event, fields)
+        tell_store_down(self.sessions, error)
+
+
+def tell_store_down(sessions: Sessions, error: StoreError) -> None:
+    """Tell the observer that the store of `sessions` gave no answer."""
+    fields: Mapping[str, object] = {"error": type(error).__name__, "message": str(error)}
+    sessions.observer("session.store_down", fields)

@@ -15,7 +15,7 @@ from holdfast.errors import StoreError
 from holdfast.limit import Limiter
 from holdfast.limit.rate import parse_rates
 from holdfast.session import Sessions
-from holdfast.web.exchange import Exchange, transport_of
+from holdfast.web.exchange import Exchange, tell_store_down, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
 from holdfast.web.request import Environ, WsgiRequest, inner
@@ -167,7 +167,7 @@ class _Reply(Exchange):
         try:
             self.sessions.commit(self.session, failed=failed)
         except StoreError as error:  # nobody is left to be told but the observer
-            self.tell("session.store_down", error)
+            self.tell(error)
 
     def leave(self) -> None:
         """Commit for a client that went away: before the first byte, or in the midst of a body."""
@@ -178,7 +178,7 @@ class _Reply(Exchange):
         """Start the answer that says so, if it can still be started, and return its body."""
         if self.started:
             raise error
-        self.tell("session.store_down", error)
+        self.tell(error)
         status, headers, body = unavailable()
         self._exc_info = None
         self._begin(status, headers)
@@ -304,7 +304,11 @@ class LimitMiddleware:
             self._inside.open(environ)
         try:
             key = self.key(WsgiRequest(environ))
-        except StoreError:
+        except StoreError as error:
+            if self._inside is None and _SESSION in environ:
+                raise  # the session middleware outside answers, and tells its observer
+            if self._inside is not None:
+                tell_store_down(self._inside.sessions, error)
             return _answered(unavailable(), environ, start_response)
         if key is None:
             return self.app(environ, start_response)
