@@ -64,7 +64,7 @@ MUTATIONS = [
     Mutation(
         "what changes nothing is written",
         _ENGINE,
-        "        if record[4:] == before[4:] and not changes.forced:\n",
+        "        if record[4:] == base.record[4:] and not changes.forced:\n",
         "        if False:\n",
         f"{_COMMITS}::test_setting_what_is_there_already_writes_nothing",
     ),
@@ -82,28 +82,28 @@ MUTATIONS = [
     Mutation(
         "a refused commit does its operations to what it loaded",
         _ENGINE,
-        "base, record = found, changes.replay(found.record, self._codec, self._clock())",
-        "base = found",
+        "new = based(base.id, changes.replay(base.record, self._codec, self._clock()))\n",
+        "new = based(base.id, new.record)\n",
         f"{_COMMITS}::test_both_survive",
     ),
     Mutation(
         "an absent record is created anew",
         _ENGINE,
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if user is not None",
+        "            if loaded.user is not None",
         "                draft.base = None\n"
         "                return await self._create(draft, changes)\n"
-        "            if user is not None",
+        "            if loaded.user is not None",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
         "an absent record is written back",
         _ENGINE,
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if user is not None",
+        "            if loaded.user is not None",
         "                await self._records.store.put(self.key + base.id, new.raw)\n"
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if user is not None",
+        "            if loaded.user is not None",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
@@ -378,8 +378,7 @@ MUTATIONS = [
     Mutation(
         "a rotation that came second drops its operations",
         _ENGINE,
-        "                return await self._update(draft, found, changes, "
-        "user=before.record.user)\n",
+        "                return await self._update(draft, found, changes, loaded=before.record)\n",
         "                return NOTHING\n",
         f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
     ),
