@@ -38,6 +38,10 @@ class Outcome(NamedTuple):
     max_age: int | None
     expire: bool
 
+    def __repr__(self) -> str:
+        token = None if self.token is None else "..."  # whoever reads the log must not become him
+        return f"Outcome(token={token}, max_age={self.max_age}, expire={self.expire})"
+
 
 NOTHING = Outcome(None, None, expire=False)
 
