@@ -2,10 +2,12 @@
 
 Law: the visitor comes with the cookie of a session of twelve names. `untouched` does not look at
 it, `read` reads an integer, `read a list` a list (which might have been changed in place),
-`read+write` counts a visit. Every row makes a fresh environ and drains the body.
+`read+write` counts a visit. It is one visitor again and again, or many in turn. Every row makes a
+fresh environ and drains the body.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +20,9 @@ from bench.visits import COLUMNS, SECRET, TWELVE, cookie_of
 Environ = dict[str, Any]
 App = Callable[[Any, Any], Iterable[bytes]]
 Wrap = Callable[[App], App]
+
+MANY = 1000
+"""More visitors than Holdfast keeps parsed records of."""
 
 ENVIRON: Environ = {
     "REQUEST_METHOD": "GET",
@@ -82,8 +87,15 @@ def visit(app: App, environ: Environ, start_response: Callable[..., Any]) -> Non
         close()
 
 
-def works(wrap: Wrap, key: str, *, saves: bool = False) -> Mapping[str, Work]:
-    """Return the columns for the middleware that `wrap` puts around an application."""
+def works(wrap: Wrap, key: str, *, saves: bool = False, visitors: int = 1) -> Mapping[str, Work]:
+    """Return the columns for the middleware that `wrap` puts around an application.
+
+    Args:
+        wrap: Makes the middleware.
+        key: Where it puts the session.
+        saves: Whether a write asks for `session.save()`.
+        visitors: How many come in turn, each with a session of its own.
+    """
     fill, apps = pages(key, saves=saves)
     sent: list[tuple[str, str]] = []
 
@@ -91,11 +103,13 @@ def works(wrap: Wrap, key: str, *, saves: bool = False) -> Mapping[str, Work]:
         assert status == "200 OK"
         sent[:] = headers
 
-    visit(wrap(fill), ENVIRON, start_response)
-    environ = ENVIRON | {"HTTP_COOKIE": cookie_of(sent)}
-    names = {"visit": visit, "environ": environ, "start": start_response}
+    environs = []
+    for _ in range(visitors):
+        visit(wrap(fill), ENVIRON, start_response)
+        environs.append(ENVIRON | {"HTTP_COOKIE": cookie_of(sent)})
+    names = {"visit": visit, "environs": cycle(environs), "start": start_response}
     return {
-        column: Work("visit(app, environ, start)", {"app": wrap(app), **names})
+        column: Work("visit(app, next(environs), start)", {"app": wrap(app), **names})
         for column, app in apps.items()
     }
 
@@ -103,16 +117,22 @@ def works(wrap: Wrap, key: str, *, saves: bool = False) -> Mapping[str, Work]:
 def bare() -> Mapping[str, Work]:
     """No middleware, no session: what every row pays."""
     untouched = pages("", saves=False)[1]["untouched"]
-    names = {"app": untouched, "visit": visit, "environ": ENVIRON, "start": lambda *_: None}
-    return dict.fromkeys(COLUMNS, Work("visit(app, environ, start)", names))
+    environs = cycle([ENVIRON])
+    names = {"app": untouched, "visit": visit, "environs": environs, "start": lambda *_: None}
+    return dict.fromkeys(COLUMNS, Work("visit(app, next(environs), start)", names))
 
 
-def beaker(**options: object) -> Mapping[str, Work]:
+def beaker(visitors: int = 1, **options: object) -> Mapping[str, Work]:
     """Beaker; `secret` signs the id."""
     from beaker.middleware import SessionMiddleware
 
     settings = {f"session.{name}": value for name, value in options.items()}
-    return works(lambda app: SessionMiddleware(app, settings), "beaker.session", saves=True)
+    return works(
+        lambda app: SessionMiddleware(app, settings),
+        "beaker.session",
+        saves=True,
+        visitors=visitors,
+    )
 
 
 def beaker_cookie() -> Mapping[str, Work]:
@@ -120,13 +140,15 @@ def beaker_cookie() -> Mapping[str, Work]:
     return beaker(type="cookie", encrypt_key=SECRET, validate_key=SECRET[::-1])
 
 
-def holdfast(url: str) -> Mapping[str, Work]:
+def holdfast(url: str, visitors: int = 1) -> Mapping[str, Work]:
     """Holdfast over a store."""
     from holdfast import Sessions
     from holdfast.web.wsgi import SessionMiddleware
 
     sessions = Sessions(url)
-    return works(lambda app: SessionMiddleware(app, sessions), "holdfast.session")
+    return works(
+        lambda app: SessionMiddleware(app, sessions), "holdfast.session", visitors=visitors
+    )
 
 
 def holdfast_cookie() -> Mapping[str, Work]:
@@ -151,7 +173,16 @@ def run(effort: Effort) -> Table:
             ),
             Case("Beaker, file", lambda: beaker(type="file", secret=SECRET, data_dir=str(files))),
             Case("Beaker, encrypted cookie", beaker_cookie),
+            Case(
+                f"Beaker, memory, {MANY} visitors",
+                lambda: beaker(MANY, type="memory", secret=SECRET),
+            ),
             Case("Holdfast, memory", lambda: holdfast("memory://"), ours=True),
+            Case(
+                f"Holdfast, memory, {MANY} visitors",
+                lambda: holdfast("memory://", MANY),
+                ours=True,
+            ),
             Case("Holdfast, sqlite", lambda: holdfast(f"sqlite:///{rows}"), ours=True),
             Case("Holdfast, sealed cookie", holdfast_cookie, ours=True),
         ]
