@@ -4,6 +4,7 @@ import bisect
 import functools
 import gc
 import itertools
+import math
 import random
 import tracemalloc
 from collections.abc import Callable
@@ -157,6 +158,18 @@ def test_an_expired_entry_leaves_before_a_live_one() -> None:
     clock.advance(2)
     put(near, "new")
     assert set(near.cells) == {"live", "new"}
+
+
+def test_queues_that_were_lost_are_made_anew() -> None:
+    near = Cache(max_entries=2)._core.near  # as in a child whose parent forked while it swept
+    for key in ("a", "b"):
+        near.put(key, key, times=(math.inf, math.inf))
+    near._small.clear()
+    near._main.clear()
+    for key in ("c", "d", "e"):
+        near.put(key, key, times=(math.inf, math.inf))
+    assert len(near.cells) == 2
+    assert near.cells["e"].value == "e"
 
 
 def test_putting_and_deleting_for_ever_takes_no_room() -> None:

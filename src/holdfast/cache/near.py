@@ -271,6 +271,8 @@ class Near:
         """Make room for one."""
         now = self._clock()
         while True:
+            if not self._small and not self._main:  # lost in a fork, or by an interrupt
+                self._main.extend(self.cells)
             if len(self._small) > self._small_room or not self._main:
                 key = self._small.popleft()
                 cell = self.cells.get(key)
