@@ -45,6 +45,10 @@ class Engine:
 
     async def get(self, item: Item, policy: Policy) -> Any:
         """Return the fresh value of `item`, or `NOTHING`."""
+        if self._far is None:  # nobody else to ask
+            value = self._looks.serve(item)
+            self._core.counts.misses += value is NOTHING and self._core.enabled
+            return value
         return (await self.get_many([item], policy)).get(item.name, NOTHING)
 
     async def get_many(self, items: Sequence[Item], policy: Policy) -> dict[str, Any]:

@@ -94,8 +94,9 @@ class Looks:
             rows = await self._far.store.get_many(keys)
             entries = {item.near: self._entry(item, rows.get(item.far)) for item in items}
             stamps = self._far.stamps.among(labels, rows)
-            unread = {label for entry in entries.values() if entry for label in entry.labels}
-            stamps |= await self._far.stamps.read(sorted(unread.difference(labels)))
+            needed = {label for entry in entries.values() if entry for label in entry.labels}
+            if unread := needed.difference(labels):
+                stamps |= await self._far.stamps.read(sorted(unread))
         except StoreError as error:
             self.trouble("read", error)
             return {item.near: Found(failure=error) for item in items}

@@ -30,9 +30,9 @@ _NAME = re.compile(r"[A-Za-z0-9_\-]{1,40}")
 _DEEPEST = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """What one call is about.
+    """What one call is about; of the items of one call, no two have the same name.
 
     Attributes:
         name: As the user wrote it, for errors and events.

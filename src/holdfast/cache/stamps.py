@@ -6,6 +6,7 @@ are the same. A missing stamp is different from all. `~any` moves *before* the s
 and is read *after* them by whoever learns of a tag late: so one of the two always sees the other.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.cache.space import ANY
@@ -18,6 +19,12 @@ __all__ = ["Stamps"]
 _TRIES = 8
 
 
+@functools.lru_cache(maxsize=1024)
+def _key(prefix: str, label: str) -> str:
+    kind, _, name = label.partition(":")
+    return join(prefix, kind, name)
+
+
 class Stamps:
     """The stamp records of one cache."""
 
@@ -27,8 +34,7 @@ class Stamps:
 
     def key(self, label: str) -> str:
         """Return the store key of a label's stamp."""
-        kind, _, name = label.partition(":")
-        return join(self._prefix, kind, name)
+        return _key(self._prefix, label)
 
     def keys(self, labels: Iterable[str]) -> list[str]:
         """Return the store keys of the stamps of `labels`."""
