@@ -329,7 +329,7 @@ def test_a_cached_function_looks_like_the_original(cache: Cache) -> None:
 
     assert (f.__name__, f.__doc__) == ("f", "Say it.")
     assert str(inspect.signature(f)) == "(a: int, b: str = 'x', *, c: float = 1.5) -> str"
-    assert f.uncached is f.__wrapped__
+    assert f.uncached(1, c=2) == f.__wrapped__(1, c=2) == "1x2"
     assert inspect.iscoroutinefunction(g)
     assert not inspect.iscoroutinefunction(f)
     with pytest.raises(TypeError, match="missing 1 required positional argument"):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from holdfast.cache import Cache
+from holdfast.cache import Cache, creation
 from holdfast.errors import ConfigError
 from holdfast.store.memory import MemoryStore
 
@@ -261,3 +261,19 @@ def test_a_coroutine_that_was_refused_is_closed(cache: Cache) -> None:
     with pytest.raises(ConfigError, match=r"cache\.aio"):
         cache.get_or_create("k", create)
     assert made[0].cr_frame is None
+
+
+def test_a_function_that_speaks_of_its_creation_may_be_called_uncached(cache: Cache) -> None:
+    @cache.cached()
+    def price(item: object) -> str:
+        creation().ttl = "1m"
+        return f"price of {item}"
+
+    @cache.cached()
+    async def later_price(item: object) -> str:
+        creation().tag("prices")
+        return f"price of {item}"
+
+    assert price.uncached("tea") == asyncio.run(later_price.uncached("tea")) == "price of tea"
+    assert price.uncached(1j * 2).startswith("price")
+    assert price.peek("tea") is None

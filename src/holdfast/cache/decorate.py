@@ -43,7 +43,7 @@ class Cached(Protocol[P, R_co]):
         """Create the value anew; until it is there, others get the old one."""
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function itself."""
+        """Call the function itself; what it says of its creation is heard by nobody."""
 
     @overload
     def __get__(self, instance: None, owner: Any = None) -> "Cached[P, R_co]": ...
@@ -103,12 +103,12 @@ def decorate(function: Callable[..., Any], plan: Plan) -> Any:
     """Return what takes the place of `function`."""
     made: Any = functools.update_wrapper(plan.function, function)
     made.key = _asking(plan, plan.key)
-    made.uncached = function
     coroutine = inspect.iscoroutinefunction(function)
     asking = _awaiting if coroutine else _driving
     made.peek = asking(plan, plan.get)
     made.invalidate = asking(plan, plan.delete)
     made.refresh = asking(plan, plan.renew)
+    made.uncached = asking(plan, plan.uncached)
     first = next(iter(inspect.signature(function).parameters), "")
     return _Method(made) if first in ("self", "cls") else made
 

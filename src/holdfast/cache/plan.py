@@ -12,7 +12,7 @@ from typing import Any
 
 from holdfast.bridge import drive
 from holdfast.cache.canonical import canonical
-from holdfast.cache.creation import NOTHING
+from holdfast.cache.creation import NOTHING, Creation, running
 from holdfast.cache.engine import Engine
 from holdfast.cache.near import Cell, Near
 from holdfast.cache.policy import Policy
@@ -162,6 +162,11 @@ class Plan:
         """Return the value of a call if it is cached and fresh, else None."""
         value = await self._engine().get(self.item(values), self._policy)
         return None if value is NOTHING else value
+
+    async def uncached(self, values: Values) -> Any:
+        """Return what the function returns, and keep nothing; its arguments need no key."""
+        with running(Creation(self._where), None):
+            return await self._create(values)()
 
     async def delete(self, values: Values) -> None:
         """Forget the value of a call."""
