@@ -90,20 +90,20 @@ MUTATIONS = [
         "an absent record is created anew",
         _ENGINE,
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if loaded.user is not None",
+        "            if _is_anothers",
         "                draft.base = None\n"
         "                return await self._create(draft, changes)\n"
-        "            if loaded.user is not None",
+        "            if _is_anothers",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
         "an absent record is written back",
         _ENGINE,
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if loaded.user is not None",
+        "            if _is_anothers",
         "                await self._records.store.put(self.key + base.id, new.raw)\n"
         '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if loaded.user is not None",
+        "            if _is_anothers",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
@@ -137,9 +137,16 @@ MUTATIONS = [
     Mutation(
         "one user's request writes into another's session",
         _ENGINE,
-        "            if loaded.user is not None and found.record.user != loaded.user:",
+        "            if _is_anothers(found.record, loaded):",
         "            if False:",
         f"{_ROTATIONS}::test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next",
+    ),
+    Mutation(
+        "a rotation that gives way writes into another's session",
+        _ENGINE,
+        "                if _is_anothers(found.record, before.record):",
+        "                if False:",
+        f"{_ROTATIONS}::test_nor_does_a_page_that_rotates",
     ),
     Mutation(
         "a lost name is not told",

@@ -245,6 +245,20 @@ def test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next() -> None:
     play(BASE, [[page], [enter]], check, reserved=reserved, messages=[message("for ann")])
 
 
+def test_nor_does_a_page_that_rotates() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        for token in sent([ends[1]]):  # none where bob came with the old token already
+            record = play.at(token)
+            assert isinstance(record, Record)
+            assert record.user == "bob"
+            assert values(record) == {"bobs": 1}
+            assert all(is_muted(play, earlier) for earlier in sent([ends[0]]))
+
+    page = [put("anns", 1), rotate]
+    enter = [login("bob"), put("bobs", 1)]
+    play(BASE, [page, enter], check, reserved={"csrf": b"c" * 32, "user": "ann"})
+
+
 @pytest.mark.parametrize("turn", [rotate, login("ann")], ids=["rotate", "login"])
 def test_a_crash_in_a_rotation_leaves_a_session_that_works(turn: Act) -> None:
     def scene(stage: Stage) -> Scene:

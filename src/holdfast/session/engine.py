@@ -202,7 +202,7 @@ class Engine:
             found = await self._records.again(base.id, attempt)
             if found is None:
                 return self._dropped(draft, base.id, "destroyed")
-            if loaded.user is not None and found.record.user != loaded.user:
+            if _is_anothers(found.record, loaded):
                 return self._dropped(draft, base.id, "another user")
             base = found
             new = based(base.id, changes.replay(base.record, self._codec, self._clock()))
@@ -249,6 +249,8 @@ class Engine:
                 draft.rotating = False
                 if found is None:
                     return self._dropped(draft, base.id, "destroyed")
+                if _is_anothers(found.record, before.record):
+                    return self._dropped(draft, base.id, "another user")
                 return await self._update(draft, found, changes, loaded=before.record)
             base = found
         raise self._records.busy()
@@ -311,3 +313,8 @@ class Engine:
         draft.base, draft.sign_in, draft.rotating = None, None, False
         self._tell("conflict_dropped", handle, reason=reason)
         return NOTHING
+
+
+def _is_anothers(found: Record, loaded: Record) -> bool:
+    """Return whether somebody else has signed in since `loaded` was read."""
+    return loaded.user is not None and found.user != loaded.user
