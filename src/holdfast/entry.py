@@ -90,6 +90,10 @@ def pack(entry: Entry) -> bytes:
     )
 
 
+def _is_stamp(label: object, at: object) -> bool:
+    return isinstance(label, str) and label.startswith(("t:", "n:")) and isinstance(at, bytes)
+
+
 def unpack(raw: bytes) -> Entry | None:
     """Return the entry that `raw` is.
 
@@ -110,7 +114,7 @@ def unpack(raw: bytes) -> Entry | None:
             float() | int() | None as stale_until,
             dict(labels),
             bytes(value),
-        ] if all(isinstance(label, str) and isinstance(at, bytes) for label, at in labels.items()):
+        ] if all(_is_stamp(label, at) for label, at in labels.items()):
             ends = [math.inf if end is None else end for end in (fresh_until, stale_until)]
             return Entry(value, stamp, ends[0], ends[1], labels, counter=kind == _COUNTER)
     raise ValueError("these bytes are no entry")

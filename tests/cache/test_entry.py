@@ -39,7 +39,7 @@ def test_what_never_ends_stays_fresh() -> None:
         TIMES,
         ENDS,
         ENDS,
-        st.dictionaries(st.text(), st.binary()),
+        st.dictionaries(st.text().map("t:".__add__), st.binary()),
         counter=st.booleans(),
     )
 )
@@ -58,6 +58,12 @@ def test_a_marker_is_no_entry_and_never_the_same() -> None:
 def test_other_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its message is the codec's
         unpack(raw)
+
+
+@pytest.mark.parametrize("label", ["", "users", "x:users", "\x10:users", "T:users"])
+def test_a_label_that_names_no_stamp_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="no entry"):
+        unpack(pack(Entry(b"", 0.0, 1.0, 1.0, {label: b"stamp"})))
 
 
 @pytest.mark.parametrize(
