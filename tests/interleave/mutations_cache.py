@@ -278,7 +278,7 @@ MUTATIONS = [
     Mutation(
         "a failure is not shared",
         "cache/engine.py",
-        "                raise flight.error\n",
+        "                raise flight.error.with_traceback(flight.trace)\n",
         "                pass\n",
         f"{_ORDERS}test_a_failure_is_shared_with_those_who_waited",
     ),
