@@ -299,6 +299,10 @@ def bombs() -> dict[str, bytes]:
         "too few": ormsgpack.packb(good[:-1]),
         "too many": ormsgpack.packb([*good, 1]),
         "note to a number": ormsgpack.packb([1, 5]),
+        "note to no id": ormsgpack.packb([1, "a b"]),
+        "note to a long name": ormsgpack.packb([1, "a" * 300]),
+        "note to nowhere": ormsgpack.packb([1, ""]),
+        "gen that cannot grow": but(2, 2**64 - 1),
         "truncated": ormsgpack.packb(good)[:-1],
     }
 
@@ -332,10 +336,14 @@ def test_44_a_record_that_turns_corrupt_under_a_commit_drops_it(
     assert sessions.commit(session) == NOTHING
 
 
-@pytest.mark.parametrize("value", [b"\xc1", b"", "text", 5, None, [], b"\x91" * 3000])
+@pytest.mark.parametrize("codec", ["msgpack", "json"])
+@pytest.mark.parametrize("value", [b"\xc1", b"", "text", 5, None, [], {}, b"\x91" * 3000])
 def test_44_one_corrupt_value_is_absent_and_the_rest_is_there(
-    sessions: Sessions, store: CountingStore, events: Events, value: object
+    store: CountingStore, clock: ManualClock, events: Events, value: object, codec: str
 ) -> None:
+    sessions = Sessions(
+        store, clock=clock, codec=codec, observer=lambda event, of: events.append((event, of))
+    )
     token = stored(sessions, good=1, bad=2)
     array = ormsgpack.unpackb(raw_of(store, token))
     array[6]["bad"] = value
@@ -351,7 +359,10 @@ def test_44_one_corrupt_value_is_absent_and_the_rest_is_there(
     assert dict(sessions.load(token)) == {"good": 1, "other": 1, "bad": 1}
 
 
-@pytest.mark.parametrize("reserved", [{"csrf": 5}, {"user": []}, {"login": "x"}, {"csrf": b""}])
+@pytest.mark.parametrize(
+    "reserved",
+    [{"csrf": 5}, {"user": []}, {"login": "x"}, {"csrf": b""}, {"csrf": b"c"}, {"csrf": b"c" * 40}],
+)
 def test_44_our_own_fields_are_not_trusted_either(
     sessions: Sessions, store: CountingStore, reserved: dict[str, object]
 ) -> None:
@@ -366,6 +377,21 @@ def test_44_our_own_fields_are_not_trusted_either(
     assert not session.check_csrf("A" * 86)
     assert session.check_csrf(session.csrf_token())
     sessions.commit(session)
+
+
+def test_44_what_is_no_value_is_no_matter_when_two_requests_meet(
+    sessions: Sessions, store: CountingStore
+) -> None:
+    token = stored(sessions, a=1, bad=2)
+    array = ormsgpack.unpackb(raw_of(store, token))
+    array[6]["bad"] = [1]
+    put_raw(store, token, ormsgpack.packb(array))
+    one, other = sessions.load(token), sessions.load(token)
+    other["bad"] = 1
+    one["a"] = 2
+    sessions.commit(other)
+    sessions.commit(one)
+    assert dict(sessions.load(token)) == {"a": 2, "bad": 1}
 
 
 def test_44_a_message_that_cannot_be_read_is_left_out(

@@ -10,20 +10,22 @@ import hmac
 import re
 import secrets
 
-__all__ = ["mask", "matches", "new_secret"]
+__all__ = ["BYTES", "mask", "matches", "new_secret"]
 
-_SIZE = 32
+BYTES = 32
+"""Bytes of a secret."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{86}")  # 64 bytes: the mask, then the masked secret
 
 
 def new_secret() -> bytes:
     """Return a new secret of 32 random bytes."""
-    return secrets.token_bytes(_SIZE)
+    return secrets.token_bytes(BYTES)
 
 
 def mask(secret: bytes) -> str:
     """Return a token that proves knowledge of `secret`, different at each call."""
-    pad = secrets.token_bytes(_SIZE)
+    pad = secrets.token_bytes(BYTES)
     return base64.urlsafe_b64encode(pad + _xor(pad, secret)).decode().rstrip("=")
 
 
@@ -35,9 +37,9 @@ def matches(secret: bytes, token: object) -> bool:
         raw = base64.urlsafe_b64decode(token + "==")
     except binascii.Error:  # pragma: no cover - the pattern allows nothing that cannot be decoded
         return False
-    return hmac.compare_digest(_xor(raw[:_SIZE], raw[_SIZE:]), secret)
+    return hmac.compare_digest(_xor(raw[:BYTES], raw[BYTES:]), secret)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
     both = int.from_bytes(one) ^ int.from_bytes(other)
-    return both.to_bytes(_SIZE)
+    return both.to_bytes(BYTES)

@@ -18,6 +18,7 @@ import ormsgpack
 
 from holdfast.codec import Codec
 from holdfast.errors import CodecError
+from holdfast.session.token import is_id
 
 __all__ = [
     "Message",
@@ -37,6 +38,7 @@ __all__ = [
 VERSION = 1
 _TYPES = [int, bytes, int, float, float, dict, dict, list]
 _LATEST = 1e11  # no time of ours lies behind the year 5138; NaN and infinity fail the comparison
+_LAST_GEN = 2**63  # a login adds one, and msgpack ends at 2**64
 _pack = ormsgpack.packb
 _unpack = ormsgpack.unpackb
 
@@ -149,12 +151,18 @@ def decode(raw: bytes) -> Record | Note | None:
     if type(array) is not list or array[:1] != [VERSION]:
         return None
     if [*map(type, array)] != _TYPES:
-        return Note(array[1]) if len(array) == 2 and type(array[1]) is str else None
+        return _note(*array[1:]) if len(array) == 2 else None
     if array[-1]:
         array[-1] = _messages(array[-1])
     record = made(array[1:])
     timely = 0.0 <= record.created < _LATEST and 0.0 <= record.seen < _LATEST
-    return record if timely and record.messages is not None else None
+    if not timely or record.gen >= _LAST_GEN or record.messages is None:
+        return None
+    return record
+
+
+def _note(target: object) -> Note | None:
+    return Note(target) if isinstance(target, str) and is_id(target) else None
 
 
 def _messages(found: list[Any]) -> list[Message] | None:

@@ -14,10 +14,12 @@ from uuid import UUID
 
 from holdfast.codec import Codec
 from holdfast.errors import CodecError
+from holdfast.session.csrf import BYTES as CSRF_BYTES
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Message, Record, encode_value, new_message_id
 from holdfast.session.operations import (
     NOTHING_DONE,
+    UNREADABLE,
     Append,
     Change,
     Changes,
@@ -117,7 +119,7 @@ class Draft:
         if value is MISSING:
             try:
                 value = self.live[name] = self.codec.decode(self.encoded[name])
-            except (CodecError, TypeError):  # a record may hold anything, also what is no bytes
+            except UNREADABLE:
                 self._forget(name)
                 self.unreadable += (name,)
                 raise KeyError(name) from None
@@ -225,8 +227,7 @@ class Draft:
         """Return the secret of this session's CSRF tokens; a new one must then be stored."""
         if self.sign_in is not None:
             return self.sign_in.csrf
-        stored = None if self.base is None else self.base.record.reserved.get("csrf")
-        if isinstance(stored, bytes) and stored:
+        if (stored := self._stored_csrf()) is not None:
             return stored
         if self.csrf is None:
             self.csrf = new_secret()
@@ -235,8 +236,11 @@ class Draft:
 
     def needs_csrf(self) -> bool:
         """Return whether there is no secret yet."""
-        stored = self.base is not None and self.base.record.reserved.get("csrf")
-        return not stored and self.csrf is None and self.sign_in is None
+        return self._stored_csrf() is None and self.csrf is None and self.sign_in is None
+
+    def _stored_csrf(self) -> bytes | None:
+        stored = None if self.base is None else self.base.record.reserved.get("csrf")
+        return stored if isinstance(stored, bytes) and len(stored) == CSRF_BYTES else None
 
     def enter(self, sign_in: SignIn) -> None:
         """Sign somebody in at commit; nothing of another user comes along."""

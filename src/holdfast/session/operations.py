@@ -16,6 +16,7 @@ from holdfast.session.data import Message, Record, made, new_rev
 
 __all__ = [
     "NOTHING_DONE",
+    "UNREADABLE",
     "Append",
     "Change",
     "Changes",
@@ -23,6 +24,9 @@ __all__ = [
     "SignIn",
     "is_number",
 ]
+
+UNREADABLE = (CodecError, TypeError, AttributeError)
+"""What decoding raises: where a value should be, a record may hold anything, also what is no bytes."""
 
 
 def is_number(value: object) -> bool:
@@ -75,7 +79,7 @@ def _read(encoded: bytes, codec: Codec) -> Any:
     """Return the value, or None if it cannot be read: neither a number nor a list."""
     try:
         return codec.decode(encoded)
-    except (CodecError, TypeError):  # a record may hold anything, also what is no bytes
+    except UNREADABLE:
         return None
 
 
@@ -122,11 +126,12 @@ class Changes:
 
     def lost(self, before: Record, theirs: Record) -> list[str]:
         """Return the names that another request changed from `before` and `replay` overwrites."""
-        names = {name for name, _ in theirs.data.items() ^ before.data.items()}
+        names = theirs.data.keys() | before.data.keys()
         return sorted(
             name
             for name in (names if self.cleared else names & self.names.keys())
-            if not isinstance(change := self.names.get(name), Increment | Append)
+            if theirs.data.get(name) != before.data.get(name)
+            and not isinstance(change := self.names.get(name), Increment | Append)
             and change != theirs.data.get(name)
         )
 
