@@ -1,6 +1,7 @@
 """The session as a dict: what an application does with it, over both kinds."""
 
 from collections.abc import Callable, MutableMapping
+from enum import StrEnum
 
 import pytest
 from counting import CountingStore
@@ -104,6 +105,64 @@ def test_a_change_taken_back_is_none(sessions: Sessions, store: CountingStore) -
 def test_names_are_text(either: Sessions) -> None:
     with pytest.raises(TypeError, match="names are text"):
         either.load(None)[1] = 1  # type: ignore[index]
+
+
+class Name(StrEnum):
+    """Names as some applications write them."""
+
+    CART = "cart"
+    VISITS = "visits"
+
+
+def test_names_may_be_members_of_an_enum(either: Sessions) -> None:
+    session = either.load(None)
+    session[Name.CART] = ["tea"]
+    session.append(Name.CART, "milk")
+    session.increment(Name.VISITS)
+    assert [type(name) for name in session] == [str, str]
+    token = either.commit(session).token
+    assert token is not None
+    session = either.load(token)
+    assert session[Name.CART] == ["tea", "milk"]
+    assert dict(session) == {"cart": ["tea", "milk"], "visits": 1}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda s: s.increment(None),
+        lambda s: s.append(1, "x"),
+        lambda s: s.login("ann", label=["phone"]),
+    ],
+)
+def test_what_is_no_text_is_refused_at_the_call(
+    either: Sessions, act: Callable[[Session], object]
+) -> None:
+    session = either.load(None)
+    with pytest.raises(TypeError):
+        act(session)
+    session["a"] = 1
+    assert either.commit(session).token is not None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda s: s.__setitem__("half \ud800", 1),
+        lambda s: s.increment("\ud800"),
+        lambda s: s.flash("hi", queue="\ud800"),
+        lambda s: s.notify("\ud800", 1),
+        lambda s: s.login("\ud800"),
+        lambda s: s.login("ann", label="\ud800"),
+    ],
+)
+def test_text_that_is_no_unicode_is_said_at_commit(
+    either: Sessions, act: Callable[[Session], object]
+) -> None:
+    session = either.load(None)
+    act(session)
+    with pytest.raises(CodecError, match="surrogates"):
+        either.commit(session)
 
 
 @pytest.mark.parametrize(

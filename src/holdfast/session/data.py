@@ -121,10 +121,17 @@ def new_message_id() -> bytes:
 
 
 def encode(record: Record) -> bytes:
-    """Return the bytes of `record`."""
-    if record.messages:
-        return _pack((VERSION, *record[:-1], [tuple(message) for message in record.messages]))
-    return _pack((VERSION, *record))
+    """Return the bytes of `record`.
+
+    Raises:
+        CodecError: A name, the user or a label holds half a character.
+    """
+    try:
+        if record.messages:
+            return _pack((VERSION, *record[:-1], [tuple(message) for message in record.messages]))
+        return _pack((VERSION, *record))
+    except ormsgpack.MsgpackEncodeError as error:
+        raise CodecError(f"a name, the user or a label cannot be written: {error}") from error
 
 
 def made(fields: Iterable[object]) -> Record:

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 UNREADABLE = (CodecError, TypeError, AttributeError)
-"""What decoding raises: where a value should be, a record may hold anything, also what is no bytes."""
+"""What decoding raises: a record may hold anything where a value should be."""
 
 
 def is_number(value: object) -> bool:

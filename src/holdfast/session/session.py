@@ -95,8 +95,8 @@ class Session(MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"a session's names are text, not {type(name).__name__}")
+        if type(name) is not str:
+            name = _text(name)
         self._writing().put(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -220,13 +220,15 @@ class Session(MutableMapping[str, Any]):
 
         Raises:
             SessionCommitted: The response has begun: no new token can be sent.
-            TypeError: `user` is neither text nor an int.
+            TypeError: `user` is neither text nor an int, or `label` no text.
             ValueError: `user` is empty or an int beyond 64 bits.
         """
         if isinstance(user, bool) or not isinstance(user, str | int):
             raise TypeError(f"login takes a user's name or number, not {type(user).__name__}")
         if user == "" or (isinstance(user, int) and not -(2**63) <= user < 2**63):
             raise ValueError("login needs a name, or a number of up to 64 bits")
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"a label is text, not {type(label).__name__}")
         draft = self._before_first_byte("login")
         draft.enter(SignIn(user, label, self._home.clock(), csrf.new_secret()))
 
@@ -251,7 +253,7 @@ class Session(MutableMapping[str, Any]):
             TypeError: There is something else than a number.
             SessionCommitted: The response has begun and the client holds no token.
         """
-        self._writing().increment(name, by)
+        self._writing().increment(_text(name), by)
 
     def append(self, name: str, item: Any) -> None:
         """Add `item` to the end of the list under `name`; an absent one counts as empty.
@@ -261,7 +263,7 @@ class Session(MutableMapping[str, Any]):
             CodecError: `item` is nothing the codec can carry.
             SessionCommitted: The response has begun and the client holds no token.
         """
-        self._writing().append(name, item)
+        self._writing().append(_text(name), item)
 
     def flash(self, message: Any, queue: str = "") -> None:
         """Leave `message` for the next page; it waits until `pop_flash`.
@@ -375,3 +377,10 @@ class AioSession:
 def draft_of(session: Session) -> Draft | None:
     """Return what `session` loaded and did, for the face that commits it; None if untouched."""
     return session._draft  # noqa: SLF001 - the same file
+
+
+def _text(name: object) -> str:
+    """Return a session's name as plain text; the member of an enum is its value."""
+    if not isinstance(name, str):
+        raise TypeError(f"a session's names are text, not {type(name).__name__}")
+    return str.__str__(name)
