@@ -153,6 +153,24 @@ def test_a_logout_is_never_too_late(sessions: Sessions) -> None:
         session["a"] = 1
 
 
+@pytest.mark.parametrize("act", [Session.logout, Session.destroy])
+def test_in_a_cookie_that_was_sent_it_is_too_late_and_said(
+    in_cookie: Sessions, act: Callable[[Session], object]
+) -> None:
+    token = stored(in_cookie)
+    session = in_cookie.load(token)
+    bool(session)
+    in_cookie.commit(session)
+    with pytest.raises(SessionCommitted):
+        act(session)
+    assert session["list"] == [1]
+    nobody = in_cookie.load(None)
+    bool(nobody)
+    in_cookie.commit(nobody)
+    act(nobody)
+    assert in_cookie.commit(nobody) == NOTHING
+
+
 def test_after_a_logout_elsewhere_late_writes_are_refused(sessions: Sessions) -> None:
     token = stored(sessions)
     session = sessions.load(token)

@@ -192,7 +192,7 @@ class Session(MutableMapping[str, Any]):
     def revert(self) -> None:
         """Forget what this request did to names, messages and notifications and not committed.
 
-        A `rotate`, `login` or `destroy` stays asked for.
+        A `rotate`, `login` or `destroy` stays asked for, and a `csrf_token` stays good.
         """
         self._open().revert()
 
@@ -205,8 +205,15 @@ class Session(MutableMapping[str, Any]):
         self._before_first_byte("rotate").rotating = True
 
     def destroy(self) -> None:
-        """Forget session and token at commit; what is written afterwards is in a new session."""
-        self._open().start_over(self._home.clock())
+        """Forget session and token at commit; what is written afterwards is in a new session.
+
+        Raises:
+            SessionCommitted: Cookie-only: the response has begun, its cookie cannot be taken back.
+        """
+        draft = self._open()
+        if draft.base is not None and draft.committed is not None:
+            draft = self._writing()
+        draft.start_over(self._home.clock())
 
     def login(self, user: str | int, label: str | None = None) -> None:
         """Sign `user` in at commit: a new token, a new CSRF secret, the same data.
@@ -233,7 +240,11 @@ class Session(MutableMapping[str, Any]):
         draft.enter(SignIn(user, label, self._home.clock(), csrf.new_secret()))
 
     def logout(self) -> None:
-        """Sign out: `destroy` by its other name. No request still under way undoes it."""
+        """Sign out: `destroy` by its other name. No request still under way undoes it.
+
+        Raises:
+            SessionCommitted: As for `destroy`.
+        """
         self.destroy()
 
     def fresh_for(self, seconds: float) -> bool:
