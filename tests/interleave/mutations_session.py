@@ -64,7 +64,7 @@ MUTATIONS = [
     Mutation(
         "what changes nothing is written",
         _ENGINE,
-        "        if record[4:] == base.record[4:] and not changes.forced:\n",
+        "        if record[4:] == base.record[4:] and not anyway:\n",
         "        if False:\n",
         f"{_COMMITS}::test_setting_what_is_there_already_writes_nothing",
     ),

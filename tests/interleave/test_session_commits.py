@@ -162,6 +162,15 @@ def test_clear_empties_what_is_there_at_commit() -> None:
     play(BASE, [[clear], [put("x", 1)]], check)
 
 
+def test_clearing_what_was_empty_empties_what_is_there_at_commit() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        if both_done(ends):
+            first = play.swaps()[0]
+            assert play.data() == ({"x": 1} if first == 0 else {})
+
+    play({}, [[Session.clear], [put("x", 1)]], check)
+
+
 def test_clear_takes_messages_that_another_left_meanwhile() -> None:
     def check(play: Play, ends: list[End]) -> None:
         if both_done(ends):

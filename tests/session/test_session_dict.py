@@ -383,6 +383,42 @@ def test_flash_messages_wait_until_they_are_popped(either: Sessions) -> None:
     assert dict(session) == {"a": 1}
 
 
+def test_clear_takes_the_messages_of_this_request_too(either: Sessions) -> None:
+    token = stored(either, a=1)
+    session = either.load(token)
+    session.flash("before")
+    session.notify("n", "before")
+    session.clear()
+    assert session.pop_flash() == []
+    session.flash("after")
+    session = either.load(either.commit(session).token or token)
+    assert session.take("n") is None
+    assert session.pop_flash() == ["after"]
+
+
+def test_reverting_after_a_login_shows_nothing_of_the_other_user(either: Sessions) -> None:
+    token = stored(either, a=1)
+    token = again(either, token, lambda s: s.login("ann"))
+    session = either.load(token)
+    session.login("bob")
+    session.revert()
+    assert dict(session) == {}
+    assert session.user == "bob"
+    session = either.load(either.commit(session).token)
+    assert session.user == "bob"
+    assert dict(session) == {}
+
+
+def test_reverting_leaves_the_csrf_token_of_the_page(either: Sessions) -> None:
+    session = either.load(None)
+    form = session.csrf_token()
+    session["a"] = 1
+    session.revert()
+    session = either.load(either.commit(session).token)
+    assert session.check_csrf(form)
+    assert dict(session) == {}
+
+
 def test_notifications_are_read_once_in_their_order(either: Sessions) -> None:
     def post(session: Session) -> None:
         session.notify("n", 1)

@@ -159,7 +159,7 @@ class Draft:
         """Delete all names and messages, also those that will be there at commit."""
         self._see({})
         self.cleared = self.touched = True
-        self.claimed = frozenset()
+        self.posted, self.claimed = (), frozenset()
 
     def increment(self, name: str, by: float) -> None:
         """Add to a number; counts also if the record has become another by then."""
@@ -246,7 +246,6 @@ class Draft:
         """Sign somebody in at commit; nothing of another user comes along."""
         if self.user not in (None, sign_in.user):
             self.clear()
-            self.posted = ()
         self.sign_in = sign_in
 
     def start_over(self, now: float) -> None:
@@ -264,7 +263,17 @@ class Draft:
     def revert(self) -> None:
         """Forget what was done to the contents and not committed yet."""
         self._see({} if self.base is None else self.base.record.data)
+        csrf, sign_in, self.sign_in = self.csrf, self.sign_in, None
         self._calm()
+        if csrf is not None:
+            self.csrf, self.touched = csrf, True
+        if sign_in is not None:
+            self.enter(sign_in)  # still shows nothing of another user
+
+    def fail(self) -> None:
+        """Revert; the secret of a page that was not sent goes, too."""
+        self.csrf = None
+        self.revert()
 
     def keep(self) -> None:
         """Write at commit, changed or not."""

@@ -121,7 +121,7 @@ class Engine:
             self._tell("corrupt", draft.handle, name=name)
         draft.unreadable = ()
         if failed:
-            draft.revert()  # the secret of a page that was not sent goes, too
+            draft.fail()
         changes = draft.gather()
         if draft.base is None:
             outcome = await self._create(draft, changes)
@@ -161,7 +161,8 @@ class Engine:
     def _replayed(self, base: Base, changes: Changes) -> Base | None:
         """Return `base` as `changes` leave it; None if that is as it was."""
         record = changes.replay(base.record, self._codec, self._clock())
-        if record[4:] == base.record[4:] and not changes.forced:
+        anyway = changes.forced or changes.cleared  # what came meanwhile must go, too
+        if record[4:] == base.record[4:] and not anyway:
             return None
         return based(base.id, record)
 

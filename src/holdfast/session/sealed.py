@@ -74,7 +74,7 @@ class Sealed:
             self._tell("destroyed", handle)
         draft.doomed = ()
         if failed:
-            draft.revert()
+            draft.fail()
         changes = draft.gather()
         if draft.committed is not None:
             if changes is not NOTHING_DONE and draft.base is not None:
