@@ -89,10 +89,16 @@ def page(visitor: BrowserContext) -> Page:
     return page
 
 
+def press(page: Page, button: str) -> None:
+    """Press a button and wait until all of the page it leads to is there."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).click()
+
+
 def sign_in(page: Page, name: str) -> None:
     page.goto("/")
     page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Sign in").click()
+    press(page, "Sign in")
     expect(page.locator("#user")).to_have_text(name)
 
 
@@ -130,7 +136,7 @@ def test_the_old_token_is_nobody(demo: Demo, browser: Browser, visitor: BrowserC
         other.goto("/")
         expect(other.get_by_label("Your name")).to_be_visible()
         other.get_by_label("Your name").fill("Mallory")
-        other.get_by_role("button", name="Sign in").click()
+        press(other, "Sign in")
         expect(other.locator("h1")).to_have_text("Old form")
     page.reload()
     expect(page.locator("#user")).to_have_text("Ann")
@@ -139,7 +145,7 @@ def test_the_old_token_is_nobody(demo: Demo, browser: Browser, visitor: BrowserC
 def test_signing_out_forgets_the_session(visitor: BrowserContext, page: Page) -> None:
     sign_in(page, "Ann")
     signed_in = visitor.cookies()
-    page.get_by_role("button", name="Sign out").click()
+    press(page, "Sign out")
     expect(page.get_by_role("status")).to_have_text("You are signed out.")
     expect(page.get_by_label("Your name")).to_be_visible()
     visitor.add_cookies([{**signed_in[0]}])  # type: ignore[typeddict-item]
@@ -157,7 +163,7 @@ def test_two_tabs_fill_one_cart_at_once(visitor: BrowserContext, page: Page) -> 
         tab.get_by_role("button", name=item).click(no_wait_after=True)
     third = visitor.new_page()
     third.goto("/cart")
-    third.get_by_role("button", name="Lantern").click()
+    press(third, "Lantern")
     expect(third.locator("#count")).to_have_text("1")  # the slow ones are still under way
     for tab in tabs:
         tab.wait_for_load_state()
@@ -167,21 +173,21 @@ def test_two_tabs_fill_one_cart_at_once(visitor: BrowserContext, page: Page) -> 
     expect(page.locator("#count")).to_have_text("3")
     expect(page.locator(".list")).to_contain_text("Tea")
     expect(page.locator(".list")).to_contain_text("Rope")
-    page.get_by_role("button", name="Empty the cart").click()
+    press(page, "Empty the cart")
     expect(page.locator("#count")).to_have_text("0")
 
 
 def test_the_report_is_made_once_and_can_be_invalidated(page: Page) -> None:
     page.goto("/report")
     if page.get_by_role("button", name="Invalidate it").count():
-        page.get_by_role("button", name="Invalidate it").click()
-    page.get_by_role("button", name="Make the report").click()
+        press(page, "Invalidate it")
+    press(page, "Make the report")
     ships = page.locator("#ships").inner_text()
     for _ in range(6):  # on whichever worker
         page.reload()
         assert page.locator("#ships").inner_text() == ships
         assert float(page.locator("#read").inner_text().split()[0]) < 500, "milliseconds"
-    page.get_by_role("button", name="Invalidate it").click()
+    press(page, "Invalidate it")
     for _ in range(6):
         expect(page.get_by_role("button", name="Make the report")).to_be_visible()
         page.reload()
@@ -190,11 +196,11 @@ def test_the_report_is_made_once_and_can_be_invalidated(page: Page) -> None:
 def test_the_sixth_ring_says_when_to_try_again(page: Page) -> None:
     page.goto("/bell")
     for left in (4, 3, 2, 1, 0):
-        page.get_by_role("button", name="Ring the bell").click()
+        press(page, "Ring the bell")
         expect(page.get_by_role("status")).to_have_text("Ding!")
         expect(page.locator("#left")).to_have_text(str(left))
     with page.expect_response("**/bell") as refused:
-        page.get_by_role("button", name="Ring the bell").click()
+        press(page, "Ring the bell")
     assert refused.value.status == 429
     seconds = int(refused.value.headers["retry-after"])
     assert 1 <= seconds <= 12
@@ -208,7 +214,7 @@ def test_the_headers_page_shows_both_sides(visitor: BrowserContext, page: Page) 
     expect(received).to_contain_text("user-agent")
     expect(sent).to_contain_text("Cookie")
     expect(sent).not_to_contain_text("set-cookie")
-    page.get_by_role("button", name="new token").click()
+    press(page, "new token")
     expect(sent).to_contain_text("no-store")
     expect(sent).to_contain_text(f"demo={token(visitor)}; Path=/; HttpOnly; SameSite=Lax")
 
@@ -217,7 +223,7 @@ def test_a_form_of_another_session_is_refused(page: Page, visitor: BrowserContex
     visitor.clear_cookies()
     with page.expect_response("**/sign-in") as refused:
         page.get_by_label("Your name").fill("Mallory")
-        page.get_by_role("button", name="Sign in").click()
+        press(page, "Sign in")
     assert refused.value.status == 403
     expect(page.locator("h1")).to_have_text("Old form")
 
@@ -225,7 +231,7 @@ def test_a_form_of_another_session_is_refused(page: Page, visitor: BrowserContex
 def test_a_restart_keeps_everybody_signed_in(demo: Demo, page: Page) -> None:
     sign_in(page, "Ann")
     page.goto("/cart")
-    page.get_by_role("button", name="Compass").click()
+    press(page, "Compass")
     expect(page.locator("#count")).to_have_text("1")
     before = page.locator("footer").inner_text()
     demo.stop()
