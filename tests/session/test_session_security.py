@@ -352,6 +352,7 @@ def test_44_one_corrupt_value_is_absent_and_the_rest_is_there(
     assert dict(session) == {"good": 1}
     assert "bad" not in session
     assert session.get("bad") is None
+    assert not session.changed
     session.increment("bad")
     session["other"] = 1
     sessions.commit(session)

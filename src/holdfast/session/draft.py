@@ -310,8 +310,8 @@ class Draft:
         return bool(self.doomed or self.rotating or self.unreadable) or self.sign_in is not None
 
     def is_changed(self) -> bool:
-        """Return whether there is something to commit."""
-        if self.is_asked():
+        """Return whether there is something to commit; an unreadable value is only told of."""
+        if self.doomed or self.rotating or self.sign_in is not None:
             return True
         try:
             return self.gather() is not NOTHING_DONE
