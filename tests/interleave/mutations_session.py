@@ -32,8 +32,9 @@ MUTATIONS = [
     Mutation(
         "a session that is over is used",
         _ENGINE,
-        "if isinstance(found, Base) and not self._is_over(found.record, now):",
-        "if isinstance(found, Base):",
+        "            if not self._times.is_over(record.created, record.seen, now):\n"
+        "                return Draft",
+        "            if True:\n                return Draft",
         f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
     ),
     Mutation(
@@ -64,8 +65,8 @@ MUTATIONS = [
     Mutation(
         "what changes nothing is written",
         _ENGINE,
-        "        if record[4:] == base.record[4:] and not anyway:\n",
-        "        if False:\n",
+        "        same = record.data == before.data and record[4:] == before[4:]",
+        "        same = False",
         f"{_COMMITS}::test_setting_what_is_there_already_writes_nothing",
     ),
     Mutation(

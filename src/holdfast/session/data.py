@@ -8,10 +8,11 @@ None and never raise. An array of two is a forward note: the id a rotated sessio
     [1, id]
 """
 
+import functools
 import itertools
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ormsgpack
@@ -134,9 +135,8 @@ def encode(record: Record) -> bytes:
         raise CodecError(f"a name, the user or a label cannot be written: {error}") from error
 
 
-def made(fields: Iterable[object]) -> Record:
-    """Return the record of these fields: `Record._make` without its detour."""
-    return tuple.__new__(Record, fields)
+made: Callable[[Iterable[object]], Record] = functools.partial(tuple.__new__, Record)
+"""Returns the record of these fields: `Record._make` without its detour."""
 
 
 def blank(now: float) -> Record:

@@ -84,8 +84,10 @@ class Engine:
         if handle is None or raw is None:
             return Draft(self._codec, now)
         found = self._records.parse(handle, raw)
-        if isinstance(found, Base) and not self._is_over(found.record, now):
-            return Draft(self._codec, now, found)
+        if isinstance(found, Base):
+            record = found.record
+            if not self._times.is_over(record.created, record.seen, now):
+                return Draft(self._codec, now, found)
         draft = Draft(self._codec, now)
         if isinstance(found, Base):
             draft.over = found
@@ -95,9 +97,6 @@ class Engine:
         else:
             self._tell("corrupt", handle)
         return draft
-
-    def _is_over(self, record: Record, now: float) -> bool:
-        return self._times.is_over(record.created, record.seen, now)
 
     async def bury(self, over: Base) -> None:
         """Remove a session that is over, unless somebody wrote to it in time."""
@@ -160,11 +159,11 @@ class Engine:
 
     def _replayed(self, base: Base, changes: Changes) -> Base | None:
         """Return `base` as `changes` leave it; None if that is as it was."""
-        record = changes.replay(base.record, self._codec, self._clock())
+        before = base.record
+        record = changes.replay(before, self._codec, self._clock())
         anyway = changes.forced or changes.cleared  # what came meanwhile must go, too
-        if record[4:] == base.record[4:] and not anyway:
-            return None
-        return based(base.id, record)
+        same = record.data == before.data and record[4:] == before[4:]  # the likely one first
+        return None if same and not anyway else based(base.id, record)
 
     async def _create(self, draft: Draft, changes: Changes) -> Outcome:
         """Store a new session, if there is something to remember."""

@@ -43,19 +43,13 @@ def values(header: str, name: str) -> list[str]:
         header: The raw Cookie header.
         name: The name, compared octet by octet.
     """
-    at = header.find(name)
-    if at < 0:
+    before, found, rest = header.partition(name)
+    if not found:
         return []
-    end = at + len(name)
     # once, and as browsers write it
-    if (
-        header.find(name, end) < 0
-        and header.startswith("=", end)
-        and (at == 0 or header.startswith("; ", at - 2))
-    ):
-        stop = header.find(";", end)
-        return [(header[end + 1 :] if stop < 0 else header[end + 1 : stop]).strip(_BLANK)]
-    return _values(header, name, at)
+    if rest[:1] == "=" and name not in rest and (not before or before[-2:] == "; "):
+        return [rest[1:].partition(";")[0].strip(_BLANK)]
+    return _values(header, name, len(before))
 
 
 def _values(header: str, name: str, at: int) -> list[str]:
