@@ -33,15 +33,21 @@ _TYPES = "https://iana.org/assignments/http-problem-types"
 
 def vary_by(headers: Headers, name: str) -> Headers:
     """Return `headers` with a Vary that names the request header `name`, once."""
-    at = -1
+    for key, _ in headers:
+        if key.lower() == "vary":
+            return _varied(headers, name)
+    return [*headers, ("Vary", name)]
+
+
+def _varied(headers: Headers, name: str) -> Headers:
+    """Return the same for headers that have a Vary already."""
+    at = 0
     for number, (key, value) in enumerate(headers):
         if key.lower() == "vary":
             named = {word.strip().lower() for word in value.split(",")}
             if "*" in named or name.lower() in named:
                 return headers
             at = number
-    if at < 0:
-        return [*headers, ("Vary", name)]
     key, value = headers[at]
     merged = f"{value}, {name}" if value.strip() else name
     return [*headers[:at], (key, merged), *headers[at + 1 :]]
