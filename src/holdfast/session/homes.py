@@ -139,7 +139,7 @@ class Stored:
         """Commit; where no answer can be lost, the first write is tried without driving it."""
         engine = self._engine
         if not failed:
-            if engine.is_idle(draft):
+            if not draft.marks and engine.is_idle(draft):
                 return NOTHING
             if self._in_process and (first := engine.first_write(draft)) is not None:
                 changes, old, new = first

@@ -178,7 +178,9 @@ class MemoryStore(BlockingStore):
         if value is None or (ttl is not None and ttl <= 0):
             self._rows.pop(key, None)
             return
-        self._rows[key] = (as_bytes(value), _NEVER if ttl is None else self._clock() + ttl)
+        if type(value) is not bytes:
+            value = as_bytes(value)
+        self._rows[key] = (value, _NEVER if ttl is None else self._clock() + ttl)
         self._shelf.writes_left -= 1
         if self._shelf.writes_left <= 0:
             self._sweep()

@@ -124,10 +124,11 @@ class _Reply(Exchange):
         """
         status = self._status
         headers = self._headers if status else self._unanswered()
-        if not self.untouched:
-            outcome = self.sessions.commit(self.session, failed=status >= "5")
+        session = self.session
+        if session.accessed or self.carried[2]:
+            outcome = self.sessions.commit(session, failed=status >= "5")
             headers = self.answer(headers, outcome)
-        self.session.response_begun()
+        session.response_begun()
         self._begin(status, headers)
 
     def finish(self) -> None:
