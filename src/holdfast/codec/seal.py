@@ -55,8 +55,6 @@ class Seal:
         self.purpose = purpose
         self._aead, self._invalid = _aead()
         self._purpose_data = length_prefixed(purpose)
-        # 7 bytes are 9 signs and 2 bits of the next; 54 bits tell the keys of a ring apart
-        self._current = to_text(_VERSION_BYTE + ring.newest.id)[:9]
 
     def seal(self, data: bytes, bound: str = "") -> bytes:
         """Return `data` sealed by the newest key.
@@ -108,10 +106,6 @@ class Seal:
         except CodecError:
             raise _broken() from None
         return self.unseal(data, bound)
-
-    def is_current(self, text: str) -> bool:
-        """Return whether what `seal_text` made was sealed by the newest key, going by its id."""
-        return text.startswith(self._current)
 
     def encode(self, data: bytes, /) -> bytes:
         """Return `data` sealed, bound to nothing."""

@@ -59,7 +59,7 @@ class Sealed:
             self._tell("expired", record.rev.hex())
             return Draft(settings.codec, now)
         draft = Draft(settings.codec, now, Base(record.rev.hex(), raw, record))
-        draft.old_key = not self._seal.is_current(token)
+        draft.old_key = not self._seal.ring.is_newest(token)
         return draft
 
     def commit(self, draft: Draft, *, failed: bool = False) -> Outcome:
