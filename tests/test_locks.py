@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from holdfast.locks import Flight, Flights
+from holdfast.locks import Flight, Flights, Turns
 from holdfast.testing.trial import in_processes, in_threads
 
 
@@ -135,3 +135,63 @@ def test_flights_are_let_go() -> None:
     del flights
     gc.collect()
     assert ghost() is None
+
+
+# Turns
+
+
+def test_turns_go_in_the_order_of_asking() -> None:
+    turns = Turns()
+    asked = [turns.ask("k") for _ in range(3)]
+    assert turns.ask("other").landed
+    for number, turn in enumerate(asked):
+        assert [one.landed for one in asked] == [n <= number for n in range(3)]
+        turns.leave("k", turn)
+    assert turns.ask("k").landed, "nobody is left"
+
+
+def test_who_waits_no_longer_is_passed_over() -> None:
+    turns = Turns()
+    first, impatient, last = (turns.ask("k") for _ in range(3))
+    turns.leave("k", impatient)
+    turns.leave("k", first)
+    assert (impatient.landed, last.landed) == (False, True)
+    turns.leave("k", last)
+    assert turns.ask("k").landed
+
+
+def test_who_gave_up_when_his_turn_came_hands_it_on() -> None:
+    turns = Turns()
+    first, impatient, last = (turns.ask("k") for _ in range(3))
+    turns.leave("k", first)
+    turns.leave("k", impatient)
+    assert last.landed
+
+
+def test_a_child_takes_no_turn_of_its_parent() -> None:
+    turns = Turns()
+    held = turns.ask("k")
+
+    def work(_: int) -> None:
+        assert turns.ask("k").landed
+        turns.leave("other", held)  # asked for in the parent
+
+    assert in_processes(2, work) == [0, 0]
+    assert not turns.ask("k").landed
+
+
+def test_threads_have_their_turns_one_at_a_time() -> None:
+    turns, inside = Turns(), [0, 0]
+
+    def work(_: int) -> None:
+        for _ in range(200):
+            turn, landed = turns.ask("k"), threading.Event()
+            turn.when_landed(landed.set)
+            assert landed.wait(10)
+            inside[0] += 1
+            inside[1] = max(inside)
+            inside[0] -= 1
+            turns.leave("k", turn)
+
+    in_threads(8, work)
+    assert inside == [0, 1]

@@ -130,7 +130,7 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 class BlockingStore:
-    """What every blocking-only store shares: its name, its async face and its `with` block.
+    """What the stores share: their name, their async face and their `with` block.
 
     A subclass has the nine methods of `Store`.
 
@@ -146,6 +146,10 @@ class BlockingStore:
     @functools.cached_property
     def aio(self) -> AsyncStore:
         """The async face of the same store."""
+        return self._async_face()
+
+    def _async_face(self) -> AsyncStore:
+        """Make the async face; a store whose driver speaks to event loops itself has its own."""
         store = cast("Store", self)
         return Blocking(store) if self.never_waits else Offload(store)
 

@@ -2,17 +2,18 @@
 
 Law: no waiting here. A caller either becomes the one who flies, or is handed the flight of another
 and waits for its landing in his own way (`bridge.Waits`). A flight carries no value, only a
-failure: whoever waited reads again.
+failure: whoever waited reads again. Where each must do the work himself, they take `Turns`.
 """
 
 import contextlib
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
-__all__ = ["Flight", "Flights"]
+__all__ = ["Flight", "Flights", "Turns"]
 
 
 class Flight:
@@ -88,3 +89,46 @@ class Flights:
             if self._flights.get(key) is flight:
                 del self._flights[key]
         flight.land(error)
+
+
+class Turns:
+    """One caller at a time for a key, in the order they came; a forked child starts with none.
+
+    Only the next one is woken: were all woken, the work would grow with the square of their number.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+
+    def _forget(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: dict[str, deque[Flight]] = {}  # whose turn it is, is not among them
+
+    def ask(self, key: str) -> Flight:
+        """Return what lands when it is the caller's turn; he must `leave` with it in any case."""
+        mine = Flight()
+        with self._guard:
+            waiting = self._waiting.get(key)
+            if waiting is not None:
+                waiting.append(mine)
+                return mine
+            self._waiting[key] = deque()
+        mine.land()
+        return mine
+
+    def leave(self, key: str, mine: Flight) -> None:
+        """End the turn, so that the next has his; or wait for it no longer."""
+        with self._guard:
+            waiting = self._waiting.get(key)
+            if waiting is None:  # asked for before a fork
+                return
+            if not mine.landed and mine in waiting:
+                waiting.remove(mine)
+                return
+            if not waiting:
+                del self._waiting[key]
+                return
+            following = waiting.popleft()
+        following.land()

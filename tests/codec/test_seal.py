@@ -139,5 +139,5 @@ def test_a_missing_package_is_a_config_error_with_its_mend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
-    with pytest.raises(ConfigError, match=r"pip install holdfast\[crypto\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'holdfast\[crypto\]'"):
         Seal(RING, "session")

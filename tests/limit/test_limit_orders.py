@@ -7,20 +7,20 @@ from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.limit.decision import Decision
 from holdfast.limit.engine import Engine
 from holdfast.limit.target import Targets
-from holdfast.locks import Flights
+from holdfast.locks import Turns
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
 
 RATES = "2/day"
 
 
-def engine_of(stage: Stage, flights: Flights, clock: Clock) -> Engine:
-    return Engine(stage.store, stage.waits, flights=flights, clock=clock, name="stage")
+def engine_of(stage: Stage, turns: Turns, clock: Clock) -> Engine:
+    return Engine(stage.store, stage.waits, turns=turns, clock=clock, name="stage")
 
 
-async def hit(stage: Stage, flights: Flights, deadline: Clock | None = None) -> Decision:
+async def hit(stage: Stage, turns: Turns, deadline: Clock | None = None) -> Decision:
     where, change, _ = Targets("gcra", "", stage.clock)["k", RATES]
-    return await engine_of(stage, flights, deadline or ManualClock()).apply(where, change)
+    return await engine_of(stage, turns, deadline or ManualClock()).apply(where, change)
 
 
 def used(stage: Stage) -> int:
@@ -36,7 +36,7 @@ def passed(ends: list[End]) -> int:
 @pytest.mark.parametrize("crash", [[], [0]], ids=["no crash", "crash"])
 def test_hit_and_hit_are_both_charged(crash: list[int], *, together: bool) -> None:
     def scene(stage: Stage) -> Scene:
-        mine, yours = Flights(), Flights()
+        mine, yours = Turns(), Turns()
 
         def check(ends: list[End]) -> None:
             assert not [end.error for end in ends if end.error]
@@ -55,12 +55,12 @@ def test_hit_and_hit_are_both_charged(crash: list[int], *, together: bool) -> No
 
 def test_of_three_hits_two_pass() -> None:
     def scene(stage: Stage) -> Scene:
-        shared = Flights()
+        shared = Turns()
 
         def check(ends: list[End]) -> None:
             assert passed(ends) == used(stage) == 2
 
-        return Scene([hit(stage, shared), hit(stage, shared), hit(stage, Flights())], check)
+        return Scene([hit(stage, shared), hit(stage, shared), hit(stage, Turns())], check)
 
     play_some_orders(scene, 500, seed=7)
 
@@ -82,7 +82,7 @@ def test_a_swap_of_unknown_outcome_is_not_sent_again(lost: str) -> None:
             # the other one passed; he whose answer was lost was charged once or not at all
             assert used(stage) == (2 if lost == "reply" else 1)
 
-        return Scene([hit(stage, Flights()), hit(stage, Flights())], check)
+        return Scene([hit(stage, Turns()), hit(stage, Turns())], check)
 
     assert play_every_order(scene) > 1
 
@@ -102,7 +102,7 @@ def test_the_loop_gives_up_and_has_charged_nothing() -> None:
             assert used(stage) == 0
             assert sum(1 for _, what in stage.log if getattr(what, "operation", "") == "get") <= 5
 
-        return Scene([hit(stage, Flights(), deadline)], check)
+        return Scene([hit(stage, Turns(), deadline)], check)
 
     play_every_order(scene)
 
@@ -112,10 +112,10 @@ def test_each_round_reads_the_clock_anew() -> None:
 
     def scene(stage: Stage) -> Scene:
         async def late() -> Decision:
-            await hit(stage, Flights())
+            await hit(stage, Turns())
             await stage.pause()
             stage.clock.advance(43_200)  # half a day: one of two hits is back
-            return await hit(stage, Flights())
+            return await hit(stage, Turns())
 
         def check(ends: list[End]) -> None:
             first, second = (end.value for end in ends)
@@ -124,6 +124,6 @@ def test_each_round_reads_the_clock_anew() -> None:
             assert first.allowed
             assert second.allowed
 
-        return Scene([hit(stage, Flights()), late()], check)
+        return Scene([hit(stage, Turns()), late()], check)
 
     assert play_every_order(scene) > 1

@@ -9,8 +9,10 @@ from typing import Never
 
 import pytest
 
+from holdfast.bridge import Blocking, LoopWaits
 from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
 from holdfast.limit import Decision, Limiter
+from holdfast.locks import Flight
 from holdfast.store.abilities import Change
 from holdfast.store.memory import MemoryStore
 from holdfast.store.protocol import Store
@@ -351,3 +353,31 @@ def test_threads_and_tasks_together_get_no_more_than_the_limit(limiter: Limiter)
     assert len(allowed) == 320
     assert sum(allowed) == 100
     assert limiter.errors == 0
+
+
+def test_a_burst_of_tasks_gets_no_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were all woken at each turn, they would be late, and `on_error` would let them pass."""
+    joins: list[Flight] = []
+    join = LoopWaits.join
+
+    async def counted(self: LoopWaits, flight: Flight, timeout: float | None = None) -> bool:
+        joins.append(flight)
+        return await join(self, flight, timeout)
+
+    class Far(Blocking):
+        async def get(self, key: str) -> bytes | None:
+            await asyncio.sleep(0)
+            return await super().get(key)
+
+    monkeypatch.setattr(LoopWaits, "join", counted)
+    rows = Swapping(MemoryStore())
+    rows.aio = Far(rows)  # type: ignore[attr-defined] # a face of its own
+    limiter = Limiter(rows)
+
+    async def body() -> int:
+        hits = (limiter.aio.hit("k", "10/hour") for _ in range(300))
+        return sum(decision.allowed for decision in await asyncio.gather(*hits))
+
+    assert asyncio.run(body()) == 10
+    assert limiter.errors == 0
+    assert len(joins) == 299

@@ -25,7 +25,7 @@ class TestFileStore(StoreSuite):
     abilities = (CanApply, CanIncrement, CanScan, CanSweep)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> FileStore:
-        return FileStore(tmp_path / "rows", clock=clock)
+        return FileStore(tmp_path / "rows", clock=clock, timeout=10)  # a busy machine
 
 
 def place_of(store: FileStore, key: str) -> Path:

@@ -1,9 +1,11 @@
 """open_store: one URL for each store, and a mend in every error."""
 
+import importlib.abc
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from holdfast.errors import ConfigError
 from holdfast.store import registry
 from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.address import parse
 from holdfast.store.file import FileStore
 from holdfast.store.memory import MemoryStore
 from holdfast.store.null import NullStore
@@ -108,6 +111,13 @@ WRONG = {
     "memory://?prefix=a%20b": "prefix='a b'",
     "memory://?prefix=" + "p" * 41: "at most 40",
     "file://[x/rows": "cannot be read",
+    "file:////": "needs a path",
+    "redis://u:p%E9@h": "in UTF-8",
+    "tyrant://a..b": "host that cannot be read",
+    "redis://" + "h" * 64: "host that cannot be read",
+    "sqlite:///%FF": "in UTF-8",
+    "redis://h?prefix=%FF": "in UTF-8",
+    "redis+sentinel://u:123/456@h/service": "write it as %2F",
 }
 
 
@@ -117,31 +127,10 @@ def test_a_wrong_url_is_told_its_mend(url: str) -> None:
         open_store(url)
 
 
-LATER = {
-    "redis://h": "holdfast[redis]",
-    "rediss://h": "holdfast[redis]",
-    "valkey://h": "holdfast[redis]",
-    "redis+sentinel://h/s/0": "holdfast[redis]",
-    "unix:///run/redis.sock": "holdfast[redis]",
-    "memcached://h": "holdfast[memcached]",
-    "mongodb+srv://h/d": "holdfast[mongodb]",
-    "postgresql+psycopg://h/d": "holdfast[sqlalchemy]",
-    "sqlite+pysqlite:///a.db": "holdfast[sqlalchemy]",
-    "dbm:///rows": "not in this version yet; there are",
-}
-
-
-@pytest.mark.parametrize("url", LATER)
-def test_what_comes_later_is_said_to(url: str) -> None:
-    with pytest.raises(ConfigError, match="not in this version yet") as caught:
-        open_store(url)
-    assert LATER[url] in str(caught.value)
-
-
 @pytest.mark.parametrize(
     "url",
     [
-        "redis://user:hunter2@h:6379/0",
+        "redis://user:hunter2@h:sixty/0",
         "sqlite://user:hunter2@h/app.db",
         "memory://user:hunter2@h/x",
         "hunter2",
@@ -150,6 +139,9 @@ def test_what_comes_later_is_said_to(url: str) -> None:
         "user:hunter2@redis://h",
         "nosuch://user:hunter2@h",
         "file://[hunter2/rows",
+        "redis+sentinel://u:1/hunter2@h",
+        "postgresql://u:1/hunter2@h/d",
+        "datastore://u:1/hunter2@h",
     ],
 )
 def test_no_error_repeats_a_password(url: str) -> None:
@@ -199,6 +191,73 @@ def test_a_third_party_opens_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None
     assert "shop" in store.name
     with pytest.raises(ConfigError, match="unknown scheme"):
         open_store("others://")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("REDIS://u:hun@ter2@h/0", "redis://h/0"),
+        ("Memcached://u:hun@ter2@h", "memcached://h"),
+        ("MongoDB://u:hun@ter2@h/d", "mongodb://h/d holdfast"),
+        ("PostgreSQL://u:hun@ter2@h/d", "postgresql+psycopg://h/d"),
+        ("mysql+PyMySQL://u:hun@ter2@h/d", "mysql+pymysql://h/d"),
+    ],
+)
+def test_capitals_and_an_at_sign_in_a_password_are_understood_by_all(url: str, name: str) -> None:
+    store = open_store(url)
+    assert store.name == name
+    store.close()
+
+
+def test_the_rest_of_an_address_gets_a_password_with_its_at_sign_escaped() -> None:
+    address = parse("Theirs://u:p@ss%2F@H1,h2/a%20b?c=d", {}, "")
+    assert (address.user, address.password, address.netloc) == ("u", "p@ss/", "H1,h2")
+    assert address.bare == "theirs://u:p%40ss%2F@H1,h2/a%20b"
+    assert parse("file:///a@b", {}, "").bare == "file:///a@b"
+
+
+WITH_DRIVERS = tuple(
+    f"holdfast.store.{name}" for name in ("redis", "sqlalchemy", "mongodb", "dynamodb", "datastore")
+)
+BRINGS = {
+    "redis://h": ("redis", "redis"),
+    "valkeys+cluster://h": ("redis", "redis"),
+    "postgresql://h/d": ("sqlalchemy", "postgresql"),
+    "mysql+asyncmy://h/d": ("sqlalchemy", "mysql"),
+    "mariadb://h/d": ("sqlalchemy", "mysql"),
+    "sqlite+aiosqlite:///a": ("sqlalchemy", "sqlalchemy"),
+    "oracle://h/d": ("sqlalchemy", "sqlalchemy"),
+    "mongodb+srv://h": ("pymongo", "mongodb"),
+    "dynamodb://rows": ("botocore", "dynamodb"),
+    "datastore://p/k": ("google", "datastore"),
+}
+
+
+@pytest.mark.parametrize("url", BRINGS)
+def test_a_missing_driver_is_named_with_the_extra_that_brings_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, extra = BRINGS[url]
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package or name.startswith(WITH_DRIVERS):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_Without(package), *sys.meta_path])
+    with pytest.raises(ConfigError, match=re.escape(f"pip install 'holdfast[{extra}]'")) as caught:
+        open_store(url)
+    assert f"no {package} " in str(caught.value)
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert extra in project["project"]["optional-dependencies"]
+
+
+class _Without(importlib.abc.MetaPathFinder):
+    """Hides a package that is installed."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname.partition(".")[0] == self._package:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def test_a_prefix_keeps_the_abilities() -> None:

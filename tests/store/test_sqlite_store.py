@@ -27,7 +27,7 @@ class TestSqliteStore(StoreSuite):
     abilities = (CanApply, CanIncrement, CanScan, CanSweep)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> SqliteStore:
-        return SqliteStore(tmp_path / "rows.db", clock=clock)
+        return SqliteStore(tmp_path / "rows.db", clock=clock, timeout=10)  # a busy machine
 
 
 def test_garbage_is_named(tmp_path: Path) -> None:

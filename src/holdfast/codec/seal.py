@@ -136,6 +136,6 @@ def _aead() -> "tuple[type[AESGCM], type[Exception]]":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - the same
     except ImportError as error:
         raise ConfigError(
-            "sealing needs the package cryptography: pip install holdfast[crypto]"
+            "sealing needs the package cryptography: pip install 'holdfast[crypto]'"
         ) from error
     return AESGCM, InvalidTag

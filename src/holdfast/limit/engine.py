@@ -11,7 +11,7 @@ from typing import TypeVar
 from holdfast.bridge import Waits
 from holdfast.clock import Clock
 from holdfast.errors import StoreUnavailable
-from holdfast.locks import Flights
+from holdfast.locks import Turns
 from holdfast.store.protocol import AsyncStore
 
 __all__ = ["Engine"]
@@ -28,17 +28,17 @@ class Engine:
     Args:
         store: Where the records are.
         waits: How to wait here.
-        flights: Who swaps which key in this process; shared by both faces of a limiter.
+        turns: Who swaps which key in this process; shared by both faces of a limiter.
         clock: Monotonic seconds, for the deadline.
         name: The store's name, for errors.
     """
 
     def __init__(
-        self, store: AsyncStore, waits: Waits, *, flights: Flights, clock: Clock, name: str
+        self, store: AsyncStore, waits: Waits, *, turns: Turns, clock: Clock, name: str
     ) -> None:
         self._store = store
         self._waits = waits
-        self._flights = flights
+        self._turns = turns
         self._clock = clock
         self._name = name
 
@@ -52,16 +52,13 @@ class Engine:
             StoreTimeout: The outcome is unknown; it was charged once or not at all.
         """
         until = self._clock() + _PATIENCE
-        while True:
-            flight, mine = self._flights.board(key)
-            if mine:
-                break
-            if not await self._waits.join(flight, max(0.0, until - self._clock())):
-                raise StoreUnavailable(self._name, f"{key!r} was busy for {_PATIENCE} s")
+        turn = self._turns.ask(key)
         try:
+            if not turn.landed and not await self._waits.join(turn, _PATIENCE):
+                raise StoreUnavailable(self._name, f"{key!r} was busy for {_PATIENCE} s")
             return await self._swap(key, change, until)
         finally:
-            self._flights.land(key, flight)
+            self._turns.leave(key, turn)
 
     async def _swap(
         self,

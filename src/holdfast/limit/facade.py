@@ -17,7 +17,7 @@ from holdfast.limit.decision import Decision
 from holdfast.limit.engine import Engine
 from holdfast.limit.outage import Outage
 from holdfast.limit.target import Targets
-from holdfast.locks import Flights
+from holdfast.locks import Turns
 from holdfast.store.abilities import CanApply, Change
 from holdfast.store.protocol import AsyncStore, Store
 from holdfast.store.registry import open_store
@@ -72,7 +72,7 @@ class Limiter:
         self._name = str(getattr(self.store, "name", type(self.store).__name__))
         self._targets = Targets(algorithm, prefix_of(prefix), clock)
         self._outage = Outage(on_error, self._name, observer)
-        self._flights = Flights()
+        self._turns = Turns()
         self._apply = self._thread_apply()
 
     @functools.cached_property
@@ -162,7 +162,7 @@ class Limiter:
         return Engine(
             aio_face(self.store) if loop else Blocking(self.store),
             LoopWaits() if loop else ThreadWaits(),
-            flights=self._flights,
+            turns=self._turns,
             clock=monotonic,
             name=self._name,
         )

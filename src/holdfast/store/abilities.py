@@ -7,7 +7,7 @@ never per call; what a feature needs and a store lacks is a `ConfigError` at sta
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
-__all__ = ["CanApply", "CanIncrement", "CanScan", "CanSweep", "Change"]
+__all__ = ["AsyncCanIncrement", "CanApply", "CanIncrement", "CanScan", "CanSweep", "Change"]
 
 T = TypeVar("T")
 Change = Callable[[bytes | None], tuple[bytes | None, float | None, T]]
@@ -27,6 +27,14 @@ class CanIncrement(Protocol):
         Raises:
             StoreUnavailable: What is there is no integer.
         """
+
+
+@runtime_checkable
+class AsyncCanIncrement(Protocol):
+    """`CanIncrement` on the async face of a store whose driver speaks to event loops itself."""
+
+    async def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
+        """See `CanIncrement.increment`."""
 
 
 @runtime_checkable

@@ -13,12 +13,13 @@ from typing import TypeVar
 
 from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, monotonic
-from holdfast.errors import StoreUnavailable
+from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.address import Address
 from holdfast.store.protocol import as_bytes
 
-__all__ = ["MemoryStore", "named"]
+__all__ = ["MemoryStore", "named", "open_url"]
 
 T = TypeVar("T")
 _NEVER = float("inf")
@@ -241,3 +242,12 @@ os.register_at_fork(
     after_in_parent=_after_fork_in_parent,
     after_in_child=_after_fork_in_child,
 )
+
+
+def open_url(address: Address) -> MemoryStore:
+    """Open `memory://` or `memory://name`."""
+    address.options.allow()
+    address.options.timeout()  # checked; nothing here can wait
+    if address.path not in ("", "/"):
+        raise ConfigError("memory:// takes a name and no path: write memory://name")
+    return named(address.netloc) if address.netloc else MemoryStore()

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from holdfast.bridge import BlockingStore
-from holdfast.errors import StoreUnavailable
+from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.address import Address
 
-__all__ = ["NullStore"]
+__all__ = ["NullStore", "open_url"]
 
 T = TypeVar("T")
 
@@ -93,3 +94,12 @@ class NullStore(BlockingStore):
             check(key)
         if self._closed:
             raise StoreUnavailable(self.name, "it is closed")
+
+
+def open_url(address: Address) -> NullStore:
+    """Open `null://`."""
+    address.options.allow()
+    address.options.timeout()  # checked; nothing here can wait
+    if address.netloc or address.path not in ("", "/"):
+        raise ConfigError("null:// takes neither name nor path")
+    return NullStore()

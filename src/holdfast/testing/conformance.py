@@ -9,7 +9,7 @@ Law: a store's test file is ten lines. The suite uses what the contract promises
             return MyStore(tmp_path / "rows", clock=clock)
 
 A store whose server keeps the time sets `second` to what the server can tell apart and lets
-`advance` sleep that long. It needs pytest and Hypothesis: `pip install holdfast[testing]`. Tests
+`advance` sleep that long. It needs pytest and Hypothesis: `pip install 'holdfast[testing]'`. Tests
 that start processes bear the mark `slow`.
 """
 
@@ -25,7 +25,7 @@ try:
     import hypothesis as _hypothesis  # noqa: F401 - asked for here, so that the message can say how
     import pytest
 except ImportError as error:
-    raise ConfigError("the conformance suite needs `pip install holdfast[testing]`") from error
+    raise ConfigError("the conformance suite needs `pip install 'holdfast[testing]'`") from error
 
 pytest.register_assert_rewrite(
     "holdfast.testing.store_abilities",
@@ -49,6 +49,8 @@ class StoreSuite(Contract, Sharing, Abilities):
     Attributes:
         second: How long the suite's second lasts, in seconds of the store's clock.
         between_processes: Whether processes share the rows.
+        largest: Bytes of the largest value that is tried; for stores with a limit, what it takes.
+        longest_key: Characters of the longest key; less than 250 only behind a prefix.
         abilities: The abilities the store must have; those it has besides are tested too.
         password: A password that is in the URL the store was opened with; must never show.
         examples: How many random runs are compared with a dict.
@@ -57,6 +59,8 @@ class StoreSuite(Contract, Sharing, Abilities):
 
     second: float = 1.0
     between_processes: bool = True
+    largest: int = 1 << 20
+    longest_key: int = 250
     abilities: tuple[type, ...] = ()
     password: str = ""
     examples: int = 25

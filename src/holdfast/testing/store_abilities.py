@@ -3,11 +3,13 @@
 Law: a store without an ability skips its tests; a suite names in `abilities` those it must have.
 """
 
+import asyncio
+
 import pytest
 
 from holdfast.errors import KeyRejected, StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
-from holdfast.testing.store_contract import BAD_KEYS, ODD_KEYS
+from holdfast.store.abilities import AsyncCanIncrement, CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.testing.store_contract import BAD_KEYS
 from holdfast.testing.trial import Trial, in_processes, in_threads
 
 __all__ = ["Abilities"]
@@ -111,6 +113,35 @@ class Abilities:
         assert set(in_processes(8, work)) == {0}
         assert trial.opened.get("n") == b"400"
 
+    def test_increment_of_the_async_face(self, trial: Trial) -> None:
+        face = trial.opened.aio
+        if not isinstance(face, AsyncCanIncrement):
+            pytest.skip("its async face cannot increment")
+
+        async def body() -> None:
+            counted = await asyncio.gather(
+                *(face.increment("n", 2, 100 * trial.second) for _ in range(50))
+            )
+            assert sorted(counted) == list(range(2, 102, 2))
+            assert await face.increment("n", -101) == -1
+            assert await trial.store.get("n") == b"-1"
+            await trial.store.put("words", b"words")
+            with pytest.raises(StoreUnavailable):
+                await face.increment("words")
+            for key in BAD_KEYS:
+                with pytest.raises(KeyRejected):
+                    await face.increment(key)
+            await face.increment("short", ttl=3 * trial.second)
+            trial.advance(2)
+            assert await face.increment("short", ttl=100 * trial.second) == 2
+            trial.advance(2)
+            assert await trial.store.get("short") is None, "the ttl is set only at creation"
+            await trial.store.close()
+            with pytest.raises(StoreUnavailable):
+                await face.increment("n")
+
+        trial.play("aio", body())
+
     # Scan
 
     def test_scan_lists_the_live_keys(self, trial: Trial) -> None:
@@ -126,11 +157,11 @@ class Abilities:
 
     def test_scan_takes_its_prefix_by_the_letter(self, trial: Trial) -> None:
         store = _scans(trial.opened)
-        trial.opened.put_many(dict.fromkeys(ODD_KEYS, b""))
+        trial.opened.put_many(dict.fromkeys(trial.odd_keys, b""))
         for prefix in ("*", "%", "_", "a*", "[", "a[", "?", "~", "a~", "a%", "..", "\\"):
-            expected = sorted(key for key in set(ODD_KEYS) if key.startswith(prefix))
+            expected = sorted(key for key in set(trial.odd_keys) if key.startswith(prefix))
             assert sorted(store.scan(prefix)) == expected
-        assert sorted(store.scan()) == sorted(set(ODD_KEYS))
+        assert sorted(store.scan()) == sorted(set(trial.odd_keys))
 
     def test_scan_goes_on_for_long(self, trial: Trial) -> None:
         store = _scans(trial.opened)

@@ -20,6 +20,13 @@ from holdfast.testing.clock import ManualClock
 
 __all__ = ["Hooks", "Trial", "both_faces", "in_processes", "in_threads"]
 
+_ODD_KEYS = [
+    *(chr(code) for code in range(0x21, 0x7F)),
+    *("a" + chr(code) + "b" for code in range(0x21, 0x7F)),
+    *("..", "../../etc/passwd", "/", "a/b", "a/../b", "NUL", "con", "%00", "a%", "_", "A", "a"),
+    *("k" * length for length in (2, 16, 64, 240, 249, 250)),
+]
+_SIZES = [0, 1, 255, 256, 4095, 4096, 65_535, 65_536, 65_537]
 _PATIENCE = 120.0  # seconds until a thread or process counts as stuck
 
 
@@ -27,6 +34,8 @@ class Hooks(Protocol):
     """What a suite tells its trials about the store; see `conformance.StoreSuite`."""
 
     second: float
+    largest: int
+    longest_key: int
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore: ...
     def advance(self, clock: ManualClock, seconds: float) -> None: ...
@@ -39,6 +48,8 @@ class Trial:
         opened: The store as `open` gave it.
         store: The face that is tested now.
         second: How many seconds the suite's second lasts; every ttl is a multiple of it.
+        sizes: How many bytes the values have that must come back.
+        odd_keys: Keys the store carries, and tells apart.
     """
 
     def __init__(self, hooks: Hooks, tmp_path: Path) -> None:
@@ -47,6 +58,8 @@ class Trial:
         self._all: list[OpenStore] = []
         self.clock = ManualClock()
         self.second = hooks.second
+        self.sizes = [size for size in _SIZES if size < hooks.largest] + [hooks.largest]
+        self.odd_keys = [key for key in _ODD_KEYS if len(key) <= hooks.longest_key]
         self.opened = self.another()
         self.store: AsyncStore = Blocking(self.opened)
 

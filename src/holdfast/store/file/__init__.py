@@ -16,11 +16,12 @@ from holdfast.clock import Clock, wall
 from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.address import Address
 from holdfast.store.file.row import HEAD, Damaged, Row, pack, peek, unpack
 from holdfast.store.file.stripes import STRIPES, Stripes, Waited
 from holdfast.store.protocol import as_bytes
 
-__all__ = ["FileStore"]
+__all__ = ["FileStore", "open_url"]
 
 T = TypeVar("T")
 _NEVER = float("inf")
@@ -276,3 +277,9 @@ def _write_all(file: int, data: bytes) -> None:
 def _remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108 - paths are text here, for speed
+
+
+def open_url(address: Address) -> FileStore:
+    """Open `file:///folder`."""
+    address.options.allow()
+    return FileStore(address.disk_path("folder"), timeout=address.options.timeout())

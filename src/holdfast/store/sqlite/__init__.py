@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, wall
-from holdfast.errors import StoreUnavailable
+from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change
+from holdfast.store.address import Address
 from holdfast.store.protocol import as_bytes
 from holdfast.store.sqlite.links import Link, Links
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteStore", "open_url"]
 
 T = TypeVar("T")
 _NEVER = float("inf")
@@ -241,3 +242,14 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     for key in keys:
         check(key)
     return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+
+
+def open_url(address: Address) -> SqliteStore:
+    """Open `sqlite:///app.db`."""
+    address.options.allow()
+    path = address.disk_path("app.db")
+    if path == ":memory:":
+        raise ConfigError("sqlite:///:memory: keeps nothing between threads: write memory://")
+    if path.endswith("/"):
+        raise ConfigError("sqlite:// needs a file, not a folder: add a name, such as app.db")
+    return SqliteStore(path, timeout=address.options.timeout())
