@@ -3,20 +3,43 @@
 from pathlib import Path
 
 import pytest
+from insides import Plain, PrefixedSuite
 
 from holdfast.errors import ConfigError, KeyRejected
 from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import OpenStore
+from holdfast.store.sqlite import SqliteStore
 from holdfast.store.wrap import Prefixed
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.trial import Trial, both_faces
+
+
+class TestPrefixedMemory(PrefixedSuite):
+    """A prefix in memory."""
+
+    between_processes = False
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+
+    def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
+        return Prefixed(named(str(tmp_path), clock=clock), "shop")
+
+
+class TestPrefixedSqlite(PrefixedSuite):
+    """A prefix in a file."""
+
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+
+    def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
+        return Prefixed(SqliteStore(tmp_path / "rows.db", clock=clock), "shop")
 
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
     class Hooks:
         second = 1.0
+        largest = 1 << 20
+        longest_key = 250
 
         def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
             return Prefixed(named(str(tmp_path), clock=clock), "shop")
@@ -73,18 +96,7 @@ def test_abilities_stay_inside_the_prefix() -> None:
 
 
 def test_it_claims_no_ability_the_store_inside_lacks() -> None:
-    inside = MemoryStore()
-
-    class Plain:
-        name, aio = "plain", inside.aio
-        get, get_many, put, put_many = inside.get, inside.get_many, inside.put, inside.put_many
-        delete, delete_many, swap = inside.delete, inside.delete_many, inside.swap
-        ping, close = inside.ping, inside.close
-        __enter__, __exit__ = inside.__enter__, inside.__exit__
-
-    plain: object = Plain()
-    assert isinstance(plain, OpenStore)
-    store = Prefixed(plain, "shop")
+    store = Prefixed(Plain(), "shop")
     for ability in (CanApply, CanIncrement, CanScan, CanSweep):
         assert not isinstance(store, ability)
 
