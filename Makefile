@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check mutants bench docs lock clean
+.PHONY: help demo test test-live test-fast check mutants bench docs lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,15 +22,15 @@ $(BIN)/python:
 	$(PIP) pip
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[all]'
+	$(PIP) --editable '.[demo,crypto]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) --group test --group check
+	$(PIP) --editable '.[all]' --group test --group check
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
-	$(PIP) --group bench
+	$(PIP) --editable '.[all]' --group bench --group test
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.demo
@@ -44,8 +44,12 @@ test: $(VENV)/.test  ## everything, with a real browser; installs it where it ma
 	sh tests/install-servers.sh
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
-test-fast: $(VENV)/.test  ## under a minute: no browser, no second process
-	$(BIN)/pytest -m 'not slow and not browser'
+test-live: $(VENV)/.test  ## what needs a server: each store, and the features on each
+	sh tests/install-servers.sh
+	$(BIN)/pytest -m server --numprocesses 2 --dist worksteal
+
+test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
+	$(BIN)/pytest -m 'not slow and not browser and not server'
 
 check: $(VENV)/.test  ## lint, format, types, floors
 	$(BIN)/ruff check

@@ -12,6 +12,16 @@ want() { # want COMMAND PACKAGE...
 
 missing="" packages=""
 want chromium chromium
+want redis-server redis-server
+want redis-sentinel redis-sentinel
+want redis-cli redis-tools
+want memcached memcached
+want mariadbd mariadb-server
+want openssl openssl
+[ -x "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" ] ||
+  want initdb postgresql
+[ -n "$(find /usr/lib /lib -name 'libtokyocabinet.so.9*' 2>/dev/null | head -1)" ] ||
+  want libtokyocabinet libtokyocabinet9
 [ -n "$packages" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

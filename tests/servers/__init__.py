@@ -1,0 +1,1 @@
+"""Servers for tests and benchmarks: each on a free loopback port, with its data in a new folder."""
