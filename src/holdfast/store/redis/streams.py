@@ -1,0 +1,223 @@
+"""Streams: connections for one event loop, each kept for the next who asks.
+
+Law: as in `lines.py`; and a task that is cancelled in the middle closes its stream. Streams end
+before their loop does.
+"""
+
+import asyncio
+import contextlib
+import select
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from redis import exceptions as driver
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+
+from holdfast.clock import monotonic
+from holdfast.errors import StoreUnavailable
+from holdfast.gather import Gather
+from holdfast.keys import check
+from holdfast.lifetimes import let_go
+from holdfast.store.redis import words
+from holdfast.store.redis.errors import Unknown, breaks, said
+from holdfast.store.redis.operations import Operations
+from holdfast.store.redis.routes import Route, route_to
+from holdfast.store.redis.settings import Host, Kind, Settings
+from holdfast.store.redis.words import Reply, Words
+
+__all__ = ["StreamPool", "Streams"]
+
+_AT_ONCE = 10  # connections to one server; what comes then waits, and leaves together
+_HAS_POLL = hasattr(select, "poll")  # not on Windows
+
+
+class _Stream:
+    """One connection, open after `open`."""
+
+    __slots__ = ("_connection", "_poll", "_reader", "_transport")
+
+    def __init__(self, arguments: dict[str, Any], timeout: float) -> None:
+        kind: Any = UnixDomainSocketConnection if "path" in arguments else Connection
+        kind = SSLConnection if arguments.pop("ssl", False) else kind
+        # The pool keeps the time: without a timeout of its own the driver makes no task per write.
+        self._connection = kind(**arguments, socket_timeout=None, socket_connect_timeout=timeout)
+
+    async def open(self) -> None:
+        await self._connection.connect()
+        self._reader = self._connection._reader  # noqa: SLF001 - the driver shows it to nobody
+        self._transport = self._connection._writer.transport  # noqa: SLF001 - the same
+        if _HAS_POLL:
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing came that nobody asked for, such as the server's goodbye."""
+        if self._transport.is_closing():  # after a reset; its number may be another socket's now
+            return False
+        if _HAS_POLL and self._poll.poll(0):  # what the loop has not looked at yet
+            return False
+        return not self._reader.at_eof()
+
+    async def exchange(self, commands: Sequence[Words]) -> list[Reply]:
+        connection = self._connection
+        await connection.send_packed_command(words.packed(commands), check_health=False)
+        replies: list[Reply] = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response())
+            except driver.ResponseError as error:
+                replies.append(error)
+        return replies
+
+    async def drop(self) -> None:
+        """Close at once, whatever still had to be sent."""
+        writer = self._connection._writer  # noqa: SLF001 - the driver would wait to send it
+        if writer is not None:
+            writer.transport.abort()
+        await self._connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Close, and wait until it is closed."""
+        with contextlib.suppress(driver.RedisError, OSError):  # closed is closed
+            await self._connection.disconnect()
+
+    def drop_outside(self) -> None:
+        """Close when the loop is over."""
+        writer = self._connection._writer  # noqa: SLF001 - no public call works without its loop
+        self._connection._writer = self._connection._reader = None  # noqa: SLF001
+        if writer is not None:
+            let_go(writer.transport)
+
+
+class StreamPool:
+    """The streams to one server."""
+
+    def __init__(self, settings: Settings, arguments: dict[str, object], *, sentinel: bool) -> None:
+        self._name = settings.name
+        self._timeout = settings.timeout
+        self._arguments = arguments
+        self._must_be_master = settings.kind is Kind.SENTINEL and not sentinel
+        self._idle: list[_Stream] = []
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._closed = False
+        self._closing: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
+
+    async def exchange(self, commands: Sequence[Words], until: float) -> list[Reply]:
+        """See `Pool.exchange`."""
+        async with asyncio.timeout(until - monotonic()), self._room:
+            stream = await self._take() or await self._connect()
+            try:
+                replies = await stream.exchange(commands)
+            except BaseException as error:
+                await stream.drop()
+                if breaks(error) and not words.only_ask(commands):
+                    raise Unknown(said(error)) from error
+                raise
+        if self._closed:  # meanwhile
+            await stream.close()
+        else:
+            self._idle.append(stream)
+        return replies
+
+    async def _take(self) -> _Stream | None:
+        while self._idle:
+            stream = self._idle.pop()
+            if stream.is_quiet():
+                return stream
+            await stream.drop()
+        return None
+
+    async def _connect(self) -> _Stream:
+        if self._closed:
+            raise StoreUnavailable(self._name, "the store is closed")
+        stream = _Stream(dict(self._arguments), self._timeout)
+        try:
+            await stream.open()
+            if self._must_be_master:
+                words.need_master((await stream.exchange([words.HELLO]))[0])
+        except BaseException:
+            await stream.drop()
+            raise
+        return stream
+
+    def clear(self) -> None:
+        """Close what is not in use."""
+        gone, self._idle = self._idle, []
+        for stream in gone:
+            task = asyncio.get_running_loop().create_task(stream.drop())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close for good; streams in use are closed by who uses them."""
+        self._closed = True
+        gone, self._idle = self._idle, []
+        await asyncio.gather(*(stream.close() for stream in gone), *self._closing)
+
+    def drop_outside(self) -> None:
+        """Close when the loop is over."""
+        self._closed = True
+        gone, self._idle = self._idle, []
+        for stream in gone:
+            stream.drop_outside()
+
+
+class Streams:
+    """All streams of an event loop.
+
+    Attributes:
+        operations: What can be done over them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pools: list[StreamPool] = []
+        self._closed = False
+        route = route_to(settings, self._dial, _at_once)
+        self.operations = _Gathered(route, settings.timeout)
+
+    def _dial(self, host: Host | None, *, sentinel: bool = False) -> StreamPool:
+        arguments = self._settings.arguments(host, sentinel=sentinel)
+        pool = StreamPool(self._settings, arguments, sentinel=sentinel)
+        self._pools.append(pool)
+        if self._closed:  # while somebody was on the way to it
+            pool.drop_outside()
+        return pool
+
+    async def close(self) -> None:
+        self._closed = True
+        await asyncio.gather(*(pool.close() for pool in self._pools))
+
+    def drop_outside(self) -> None:
+        self._closed = True
+        for pool in self._pools:
+            pool.drop_outside()
+
+
+async def _at_once(steps: list[Coroutine[object, None, list[Reply]]]) -> list[list[Reply]]:
+    return await asyncio.gather(*steps)
+
+
+class _Gathered(Operations):
+    """Operations of one turn of the loop leave together: all GETs as one, all others as one."""
+
+    def __init__(self, route: Route, timeout: float) -> None:
+        super().__init__(route, timeout)
+        self._gets: Gather[str, Reply] = Gather(self._get_all)
+        self._others: Gather[Words, Reply] = Gather(self._ask_each)
+
+    def get(self, key: str) -> asyncio.Future[Reply]:
+        return self._gets.ask(check(key))
+
+    def ask(self, command: Words, until: float | None = None) -> asyncio.Future[Reply]:  # noqa: ARG002 - see below
+        """See `Operations.ask`; a batch has its own deadline, the face keeps that of its caller."""
+        return self._others.ask(command)
+
+    async def _get_all(self, keys: list[str]) -> Sequence[Reply]:
+        if len(keys) > 1 and self.route.joins:
+            (found,) = await self._ask_each([("MGET", *keys)])
+            return [found] * len(keys) if isinstance(found, Exception) else list(found)
+        return await self._ask_each([("GET", key) for key in keys])
+
+    async def _ask_each(self, commands: list[Words]) -> Sequence[Reply]:
+        return await self.route.ask(commands, self.until())
