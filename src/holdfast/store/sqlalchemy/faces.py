@@ -1,0 +1,222 @@
+"""Faces: whose connections the operations use, in threads and in event loops.
+
+Law: an engine made here is closed here; one that was given is its owner's. After a fork, and in
+another event loop, nobody speaks on the connections of before.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util import greenlet_spawn
+
+from holdfast.clock import Clock, wall
+from holdfast.errors import ConfigError
+from holdfast.lifetimes import PerLoop, PerProcess
+from holdfast.store.sqlalchemy import addresses
+from holdfast.store.sqlalchemy.aio import InLoop
+from holdfast.store.sqlalchemy.joined import Joined
+from holdfast.store.sqlalchemy.links import Links
+from holdfast.store.sqlalchemy.operations import Operations
+from holdfast.store.sqlalchemy.pooled import Pooled
+from holdfast.store.sqlalchemy.sockets import cut
+from holdfast.store.sqlalchemy.statements import Statements
+
+__all__ = ["Faces", "Rows"]
+
+T = TypeVar("T")
+_inherited: list[
+    sa.Pool
+] = []  # kept, so that no finalizer says goodbye on the parent's connections
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where a store's rows are.
+
+    Attributes:
+        name: The store's name.
+        table: The table.
+        timeout: Seconds an operation may take.
+        clock: UTC seconds, where not the server's clock is asked.
+        own_clock: Whether `clock` is asked even where the server's is known.
+        plain: Whether to do without the dialect's own words.
+    """
+
+    name: str
+    table: sa.Table
+    timeout: float = 1.0
+    clock: Clock = wall
+    own_clock: bool = False
+    plain: bool = False
+
+    def on(self, links: Links, dialect: sa.Dialect) -> Operations:
+        """Return the operations on these rows."""
+        say = Statements(self.table, dialect, own_clock=self.own_clock, plain=self.plain)
+        return Operations(links, say, self.clock)
+
+    def pooled(self, engine: sa.Engine, *, ours: bool) -> Operations:
+        """Return the operations on these rows with connections of `engine`."""
+        links = Pooled(self.name, engine, self.table, self.timeout, ours=ours)
+        return self.on(links, engine.dialect)
+
+    def joined(self, connection: sa.Connection) -> Operations:
+        """Return the operations on these rows in the transaction of `connection`."""
+        return self.on(Joined(self.name, connection, self.timeout), connection.dialect)
+
+
+class Faces:
+    """The operations for threads and for event loops.
+
+    Args:
+        name: The store's name.
+        threads: Makes those for threads, once for each process; or says why there are none.
+        loops: Makes those for an event loop; or says why there are none; None: threads do it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        threads: Callable[[], Operations] | str,
+        loops: Callable[[], InLoop] | str | None,
+    ) -> None:
+        self.offloads = loops is None
+        never: Callable[[], InLoop] | str = "" if loops is None else loops
+        self._threads: PerProcess[Operations] = PerProcess(name, _maker(threads), _close)
+        self._loops: PerLoop[InLoop] = PerLoop(name, _maker(never), _close_in_loop, _drop)
+        self.here: Callable[[], Operations] = self._threads.here
+        self.in_loop: Callable[[], InLoop] = self._loops.here
+
+    def close(self) -> None:
+        self._threads.close()
+        self._loops.close_outside()
+
+    async def close_in_loop(self) -> None:
+        self._threads.close()
+        await self._loops.close()
+
+
+def of_url(rows: Rows, url: sa.URL) -> Faces:
+    """Return the faces of an address: engines of our own."""
+    for_threads, for_loops = addresses.blocking_url(url), addresses.loop_url(url)
+    return Faces(
+        rows.name,
+        _threads_of(rows, for_threads),
+        None if for_loops is None else lambda: _own_loop(rows, for_loops),
+    )
+
+
+def of_engine(rows: Rows, engine: sa.Engine) -> Faces:
+    """Return the faces of a ready engine; threads serve event loops.
+
+    An engine for event loops made of its address alone might reach another server: what else it was
+    told when it was made cannot be asked.
+    """
+    pid = os.getpid()
+
+    def make() -> Operations:
+        if os.getpid() != pid:
+            _inherited.append(engine.pool)
+            engine.dispose(close=False)
+        return rows.pooled(engine, ours=False)
+
+    return Faces(rows.name, make, None)
+
+
+def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
+    """Return the faces of a ready engine for event loops."""
+    threads = _threads_of(rows, addresses.blocking_url(engine.url))
+    inner = engine.sync_engine
+    made: list[_InLoop] = []
+
+    def make() -> InLoop:
+        for before in made:
+            if before.loop.is_closed():  # nobody else can let go of what the pool still has of it
+                before.drop()
+        here = _InLoop(rows.pooled(inner, ours=False), inner)
+        made[:] = [*(before for before in made if not before.loop.is_closed()), here]
+        return here
+
+    return Faces(rows.name, threads, make)
+
+
+def of_connection(rows: Rows, connection: sa.Connection | AsyncConnection) -> Faces:
+    """Return the one face a ready connection has."""
+    if isinstance(connection, AsyncConnection):
+        inner = connection.sync_connection
+        if inner is None:
+            raise ConfigError("this AsyncConnection has not begun: write `async with` first")
+        why = "an AsyncConnection serves `store.aio` alone: for threads give a Connection"
+        return Faces(rows.name, why, lambda: InLoop(rows.joined(inner)))
+    why = "a Connection serves threads alone: for `store.aio` give an AsyncConnection"
+    return Faces(rows.name, lambda: rows.joined(connection), why)
+
+
+def _threads_of(rows: Rows, url: sa.URL | None) -> Callable[[], Operations] | str:
+    if url is None:
+        return "there is no driver for threads here: use `store.aio`, or install one"
+    return lambda: rows.pooled(addresses.blocking_engine(url, rows.timeout), ours=True)
+
+
+def _own_loop(rows: Rows, url: sa.URL) -> "_InLoop":
+    engine = addresses.loop_engine(url, rows.timeout).sync_engine
+    return _InLoop(rows.pooled(engine, ours=True), engine)
+
+
+class _InLoop(InLoop):
+    """`InLoop` that knows which connections were made in its loop."""
+
+    def __init__(self, does: Operations, engine: sa.Engine) -> None:
+        super().__init__(does)
+        self.loop = asyncio.get_running_loop()
+        self._engine = engine
+        self._records: WeakSet[Any] = WeakSet()
+        sa.event.listen(engine, "connect", self._note)
+
+    def _note(self, _connection: object, record: object) -> None:
+        self._records.add(record)
+
+    def forget(self) -> None:
+        if sa.event.contains(self._engine, "connect", self._note):
+            sa.event.remove(self._engine, "connect", self._note)
+
+    def drop(self) -> None:
+        """Let go of the connections of a loop that is over, which can no longer be told."""
+        self.forget()
+        for record in list(self._records):
+            if record.driver_connection is not None:
+                cut(record.driver_connection)
+        self._engine.dispose(close=False)
+
+
+def _maker(make: Callable[[], T] | str) -> Callable[[], T]:
+    """Return what makes, or what raises why it cannot."""
+    if not isinstance(make, str):
+        return make
+
+    def refuse() -> T:
+        raise ConfigError(make)
+
+    return refuse
+
+
+def _close(does: Operations) -> None:
+    links = does.links
+    if isinstance(links, Pooled):
+        links.close()
+
+
+async def _close_in_loop(here: InLoop) -> None:
+    if isinstance(here, _InLoop):
+        here.forget()
+    await greenlet_spawn(_close, here.does)
+
+
+def _drop(here: InLoop) -> None:
+    if isinstance(here, _InLoop):
+        here.drop()

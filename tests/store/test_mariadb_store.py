@@ -1,0 +1,37 @@
+"""The SQLAlchemy store keeps the contract on a real MariaDB, through PyMySQL and asyncmy."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import pytest
+
+from holdfast import open_store
+from holdfast.store.abilities import CanIncrement, CanScan, CanSweep
+from holdfast.store.protocol import OpenStore
+from holdfast.testing.clock import ManualClock
+from holdfast.testing.conformance import StoreSuite
+from servers.mariadb import Mariadb
+
+pytestmark = pytest.mark.server
+
+
+class TestMariadbStore(StoreSuite):
+    """One table for each test."""
+
+    abilities = (CanIncrement, CanScan, CanSweep)
+    second = 0.3
+    examples = 4
+    steps = 10
+    password = Mariadb.password
+
+    @pytest.fixture(autouse=True)
+    def _server(self, mariadb: Mariadb) -> None:
+        self.url = mariadb.url
+
+    def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:  # noqa: ARG002 - the server keeps the time
+        table = "t" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:20]
+        return open_store(self.url, table=table, timeout=20)
+
+    def advance(self, clock: ManualClock, seconds: float) -> None:  # noqa: ARG002 - the same
+        time.sleep(seconds)
