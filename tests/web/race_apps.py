@@ -16,7 +16,7 @@ from holdfast import Session, Sessions, open_store
 from holdfast.web import asgi, wsgi
 
 FOLDER = Path(os.environ["HOLDFAST_RACE"])
-sessions = Sessions(open_store(f"sqlite:///{FOLDER}/race.db"))
+sessions = Sessions(open_store(os.environ["HOLDFAST_RACE_URL"], timeout=5))
 
 
 def pause() -> None:

@@ -89,11 +89,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str], folder: Path) -> Iterator[Server]:
+def serving(command: list[str], folder: Path, url: str) -> Iterator[Server]:
     for pipe in ("told", "on"):
         os.mkfifo(folder / pipe)
     port = free_port()
-    environment = os.environ | {"HOLDFAST_RACE": str(folder), "PYTHONPATH": str(HERE)}
+    environment = os.environ | {
+        "HOLDFAST_RACE": str(folder),
+        "HOLDFAST_RACE_URL": url,
+        "PYTHONPATH": str(HERE),
+    }
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", *(word.format(port=port) for word in command)],
         env=environment,
@@ -127,12 +131,19 @@ def wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
             return
 
 
+@pytest.fixture(scope="module", params=["sqlite", "redis_server", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('race')}/race.db"
+    return str(request.getfixturevalue(request.param).url)
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, url: str
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("race")
-    with serving(SERVERS[request.param], folder) as running:
+    with serving(SERVERS[request.param], folder, url) as running:
         yield running
 
 
