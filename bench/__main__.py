@@ -7,19 +7,25 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
 
 from bench.measure import FULL, QUICK, Effort
+from bench.plot import draw_growth
 from bench.report import Table, machine, show, write_json
 
 TABLES = {
     "hit": "hit",
     "hit-async": "hit_async",
     "store": "store",
+    "stores": "store_sync",
+    "stores-async": "store_async",
+    "stores-tasks": "store_tasks",
     "session": "session",
+    "session-redis": "session_redis",
     "session-asgi": "session_asgi",
     "ratio": "ratio",
     "memory": "memory",
@@ -35,13 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Holdfast and others.")
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"some of: {', '.join(TABLES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the table growth there")
     parser.add_argument("--quick", action="store_true", help="tiny samples: does it run at all?")
-    parser.add_argument("--full", action="store_true", help="with a million records, too (minutes)")
+    parser.add_argument(
+        "--full", action="store_true", help="the table growth, too: a million records (minutes)"
+    )
     asked = parser.parse_args(arguments)
     if unknown := set(asked.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
     wanted = asked.tables or [name for name in TABLES if name != "growth" or asked.full]
+    if asked.plot and ("growth" not in wanted or find_spec("matplotlib") is None):
+        parser.error("--plot needs matplotlib and the table growth")
     tables = _run(wanted, QUICK if asked.quick else FULL)
+    if asked.plot:
+        draw_growth(next(table for table in tables if table.name == "growth"), asked.plot)
     if asked.json:
         write_json(tables, asked.json)
     return 0

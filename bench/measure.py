@@ -13,6 +13,7 @@ import random
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import repeat
 from statistics import median
@@ -21,18 +22,19 @@ from typing import Any
 __all__ = [
     "FULL",
     "QUICK",
+    "Absent",
     "Case",
     "Effort",
     "Missing",
     "Outcome",
     "Timing",
     "Work",
+    "Works",
     "measure",
     "timing",
 ]
 
 NOT_INSTALLED = "not installed"
-_TRIES = 12  # on a machine with nothing to spare, the best of these has to do
 _SOURCE = """\
 {kind} loop(turns):
     _began = _clock()
@@ -40,6 +42,19 @@ _SOURCE = """\
         {line}
     return _clock() - _began
 """
+_SOURCE_OF_MANY = """\
+async def loop(turns):
+    async def task():
+        for _ in turns:
+            {line}
+    _began = _clock()
+    await _gather(*(task() for _ in range(_tasks)))
+    return _clock() - _began
+"""
+
+
+class Absent(Exception):  # noqa: N818 - no error: a row without figures
+    """What a row needs is not to be had; raised while it is made, and told in its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +65,13 @@ class Effort:
         rounds: Samples per case; the median counts.
         sample: Seconds per sample.
         share: Factor for the sizes of tables that count instead of timing.
+        tries: How often a sample that was disturbed is taken again; the best of them has to do.
     """
 
     rounds: int = 31
     sample: float = 0.003
     share: float = 1.0
+    tries: int = 12
 
     def count(self, size: int) -> int:
         """Return `size`, made smaller for a quick run."""
@@ -73,12 +90,20 @@ class Work:
     names: Mapping[str, object] = field(default_factory=dict)
 
 
+Works = Mapping[str, Work]
+Made = Works | AbstractContextManager[Works] | AbstractAsyncContextManager[Works]
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: `make` builds what each column repeats; an ImportError there is "not installed"."""
+    """One row: `make` builds what each column repeats; an ImportError there is "not installed".
+
+    What must be closed afterwards comes out of a context manager; the rows of event loops share one
+    loop, in which an async one is entered and left.
+    """
 
     row: str
-    make: Callable[[], Mapping[str, Work]]
+    make: Callable[[], Made]
     ours: bool = False
 
 
@@ -126,30 +151,28 @@ def timing(outcome: Outcome, row: str, column: str) -> Timing | None:
 _Loop = Callable[[int], float]
 
 
-def measure(cases: Sequence[Case], effort: Effort) -> Outcome:
-    """Time every column of every case, in turns; return row -> column -> timing."""
+def measure(cases: Sequence[Case], effort: Effort, *, tasks: int = 1) -> Outcome:
+    """Time every column of every case, in turns; return row -> column -> timing.
+
+    Args:
+        cases: The rows.
+        effort: How long.
+        tasks: How many tasks of a loop share the repetitions of what is awaited.
+    """
     outcome: Outcome = {}
+    loops: dict[tuple[str, str], tuple[_Loop, int]] = {}
     with asyncio.Runner() as runner:
-        loops: dict[tuple[str, str], tuple[_Loop, int]] = {}
-        for case in cases:
-            try:
-                works = case.make()
-            except ImportError as error:
-                if case.ours:
-                    raise  # a hole in the library itself is no missing peer
-                outcome[case.row] = Missing(f"{NOT_INSTALLED} ({error.name})")
-                continue
-            outcome[case.row] = {}
-            for column, work in works.items():
-                loop = _compiled(work, runner)
-                loops[case.row, column] = loop, _calibrated(loop, effort.sample)
-        samples: dict[tuple[str, str], list[float]] = {place: [] for place in loops}
-        order, draw = list(loops), random.Random(1)  # noqa: S311 - any order will do
-        for _ in range(effort.rounds):
-            draw.shuffle(order)
-            for place in order:
-                loop, turns = loops[place]
-                samples[place].append(_undisturbed(loop, turns) / turns)
+        ends = AsyncExitStack()
+        try:
+            for case in cases:
+                works = _made(case, runner, ends)
+                outcome[case.row] = works if isinstance(works, Missing) else {}
+                for column, work in {} if isinstance(works, Missing) else works.items():
+                    loop = _compiled(work, runner, tasks)
+                    loops[case.row, column] = loop, _calibrated(loop, effort.sample, tasks)
+            samples = _in_turns(loops, effort)
+        finally:
+            runner.run(ends.aclose())
     for (row, column), figures in samples.items():
         timings = outcome[row]
         assert not isinstance(timings, Missing)
@@ -157,21 +180,54 @@ def measure(cases: Sequence[Case], effort: Effort) -> Outcome:
     return outcome
 
 
-def _compiled(work: Work, runner: asyncio.Runner) -> _Loop:
+def _made(case: Case, runner: asyncio.Runner, ends: AsyncExitStack) -> Works | Missing:
+    """Build what `case` repeats; `ends` will close it."""
+    try:
+        made = case.make()
+        if isinstance(made, AbstractContextManager):
+            return ends.enter_context(made)
+        if isinstance(made, AbstractAsyncContextManager):
+            return runner.run(ends.enter_async_context(made))
+    except ImportError as error:
+        if case.ours:
+            raise  # a hole in the library itself is no missing peer
+        return Missing(f"{NOT_INSTALLED} ({error.name})")
+    except Absent as word:
+        return Missing(str(word))
+    return made
+
+
+def _in_turns(
+    loops: Mapping[tuple[str, str], tuple[_Loop, int]], effort: Effort
+) -> dict[tuple[str, str], list[float]]:
+    """Take one sample of every loop per round, in an order drawn anew."""
+    samples: dict[tuple[str, str], list[float]] = {place: [] for place in loops}
+    order, draw = list(loops), random.Random(1)  # noqa: S311 - any order will do
+    for _ in range(effort.rounds):
+        draw.shuffle(order)
+        for place in order:
+            loop, turns = loops[place]
+            samples[place].append(_undisturbed(loop, turns, effort.tries) / turns)
+    return samples
+
+
+def _compiled(work: Work, runner: asyncio.Runner, tasks: int) -> _Loop:
     """Return a function that repeats `work` so many times and says how many nanoseconds it took."""
-    space: dict[str, Any] = {"_clock": time.perf_counter_ns, **work.names}
+    own = {"_clock": time.perf_counter_ns, "_gather": asyncio.gather, "_tasks": tasks}
+    space: dict[str, Any] = {**own, **work.names}
     kind = "async def" if "await " in work.line else "def"
-    exec(_SOURCE.format(kind=kind, line=work.line), space)  # noqa: S102 - a call would cost as much as a hit
+    source = _SOURCE if tasks == 1 else _SOURCE_OF_MANY
+    exec(source.format(kind=kind, line=work.line), space)  # noqa: S102 - a call would cost as much as a hit
     loop = space["loop"]
     if inspect.iscoroutinefunction(loop):
         return lambda turns: float(runner.run(loop(repeat(None, turns))))
     return lambda turns: float(loop(repeat(None, turns)))
 
 
-def _undisturbed(loop: _Loop, turns: int) -> float:
+def _undisturbed(loop: _Loop, turns: int, tries: int) -> float:
     """Time a sample in which no other process wanted this processor."""
     best = float("inf")
-    for _ in range(_TRIES):
+    for _ in range(tries):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         best = min(best, _sample(loop, turns))
         if resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw == before:
@@ -189,10 +245,10 @@ def _sample(loop: _Loop, turns: int) -> float:
         gc.enable()
 
 
-def _calibrated(loop: _Loop, sample: float) -> int:
-    """Return how many turns fill a sample; it warms the case up."""
-    turns = 1
-    loop(1)
+def _calibrated(loop: _Loop, sample: float, least: int) -> int:
+    """Return how many turns fill a sample, at least `least`; it warms the case up."""
+    turns = least
+    loop(turns)
     while (took := _sample(loop, turns)) < sample * 1e9 / 4:
         turns *= 4 if took < sample * 1e8 else 2
-    return max(1, round(turns * sample * 1e9 / took))
+    return max(least, round(turns * sample * 1e9 / took))

@@ -22,7 +22,8 @@ __all__ = ["Row", "Table", "ratios", "show", "timed", "write_json"]
 PEERS = (
     "holdfast", "Beaker", "dogpile.cache", "cashews", "aiocache", "cachetools", "cachebox",
     "theine", "limits", "starsessions", "starlette", "diskcache", "async-lru", "cryptography",
-    "pycryptodome", "ormsgpack",
+    "pycryptodome", "ormsgpack", "redis", "hiredis", "pymemcache", "emcache", "python-memcached",
+    "SQLAlchemy", "psycopg", "asyncpg", "PyMySQL", "asyncmy", "aiosqlite", "pymongo",
 )  # fmt: skip
 
 

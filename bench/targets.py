@@ -68,6 +68,11 @@ HIT_UNDER_BEAKER_STRETCH = Target(
 )
 AWAIT_OVER_BARE = Target(2, "async hit <= 3x a bare await", 3.0)
 AWAIT_UNDER_AIOCACHE = Target(2, "async hit >= 50x faster than aiocache", 50.0, at_least=True)
+GATHERED = Target(3, "asyncio Redis get, 50 tasks >= 8x faster than redis-py", 8.0, at_least=True)
+SESSION_REDIS_READ = Target(5, "redis session read >= 3x faster than Beaker", 3.0, at_least=True)
+SESSION_REDIS_WRITE = Target(
+    5, "redis session read+write >= 1.5x faster than Beaker", 1.5, at_least=True
+)
 UNTOUCHED = Target(5, "untouched session <= 1.5 us over a bare app", 1.5)
 SESSION_MEMORY = Target(5, "memory session >= 6x faster than Beaker", 6.0, at_least=True)
 SESSION_COOKIE = Target(5, "sealed cookie >= 6x faster than Beaker's", 6.0, at_least=True)
@@ -80,4 +85,6 @@ SQLITE_PUT = Target(10, "sqlite put of 300 B, codec included <= 12 us", 12.0)
 LIMIT_MEMORY = Target(11, "limit check in memory <= 0.8 us", 0.8)
 IMPORT_TIME = Target(13, "import holdfast <= 30 ms", 30.0)
 IMPORT_OPTIONAL = Target(13, "optional dependencies imported = 0", 0.0)
+DRIVER_OVERHEAD = Target(15, "Redis get and put <= 1.25x redis-py", 1.25)
 GROWTH = Target(14, "p50 at 10^6 records <= 1.3x p50 at 10^3", 1.3)
+SWEEP = Target(14, "sweep linear: each of 20,000 expired and each of 5,000 differ <= 1.5x", 1.5)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from servers.process import program
+
 pytest.importorskip("rich")
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +34,7 @@ def run(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     file = tmp_path / "told.json"
     command = [sys.executable, "-c", WITHOUT_PEERS, "--quick", "--json", str(file), *arguments]
     done = subprocess.run(  # noqa: S603 - our own code
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(file.read_text())
@@ -53,10 +55,26 @@ def run(tmp_path: Path, *arguments: str) -> dict[str, Any]:
         ("limit", {11}),
         ("import", {13}),
         ("race", {7}),
-        ("growth", {14}),
     ],
 )
 def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]) -> None:
+    looks_right(tmp_path, name, targets)
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [("stores", {15}), ("stores-async", set()), ("stores-tasks", {3}), ("growth", {14})],
+)
+def test_a_table_with_servers_runs_without_peers(
+    tmp_path: Path, name: str, targets: set[int]
+) -> None:
+    program("redis-server")
+    looks_right(tmp_path, name, targets)
+
+
+def looks_right(tmp_path: Path, name: str, targets: set[int]) -> None:
     table = run(tmp_path, name)[name]
     first = table["columns"][0]
     ours = [row for row in table["rows"] if row["ours"]]
