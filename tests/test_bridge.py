@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from holdfast.bridge import (
 )
 from holdfast.errors import StoreUnavailable
 from holdfast.locks import Flight
+from holdfast.store.abilities import AsyncCanIncrement
 from holdfast.store.memory import MemoryStore
 from holdfast.store.protocol import AsyncStore, Store
 from holdfast.store.sqlite import SqliteStore
@@ -108,6 +110,23 @@ def test_offload_leaves_the_loop_alone() -> None:
     assert threads != [threading.get_ident()]
 
 
+def test_offload_lends_what_the_store_can_and_takes_other_threads() -> None:
+    with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
+
+        class Named(MemoryStore):
+            def get(self, key: str) -> bytes | None:
+                assert threading.current_thread().name.startswith("mine")
+                return super().get(key)
+
+        async def steps() -> None:
+            face = Offload(Named(), lambda: pool)
+            assert isinstance(face, AsyncCanIncrement)
+            assert await face.increment("n", 2, 60) == 2
+            assert await face.get("n") == b"2"
+
+        asyncio.run(steps())
+
+
 def test_in_thread_hands_over_arguments_and_errors() -> None:
     assert asyncio.run(in_thread(int, "ff", base=16)) == 255
     with pytest.raises(ValueError, match="invalid literal"):
@@ -133,6 +152,7 @@ def test_aio_face_of_a_plain_store_is_threads() -> None:
     assert isinstance(plain, Store)
     face = aio_face(plain)
     assert isinstance(face, Offload)
+    assert not hasattr(face, "increment")
     assert asyncio.run(count_up(face)) == 1
 
 

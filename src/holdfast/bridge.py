@@ -11,10 +11,12 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor
 from types import TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar, cast
 
 from holdfast.locks import Flight
+from holdfast.store.abilities import CanIncrement
 from holdfast.store.protocol import AsyncStore, Store
 
 __all__ = [
@@ -85,42 +87,57 @@ class Blocking:
 
 
 class Offload:
-    """A blocking store for event loops: each operation runs in a thread of the loop's pool.
+    """A blocking store for event loops: each operation runs in a thread.
 
     A cancelled task does not wait for its thread; whether the operation was done is then unknown.
+
+    Args:
+        store: The store; what it can beside the contract of `AsyncStore`, its face can as well.
+        pool: Returns the threads; without it they are those of the running loop.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pool: Callable[[], Executor] | None = None) -> None:
         self.store = store
+        self._pool = pool
+        if isinstance(store, CanIncrement):
+            self.increment = self._increment
 
     async def get(self, key: str) -> bytes | None:
-        return await in_thread(self.store.get, key)
+        return await self._run(self.store.get, key)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        return await in_thread(self.store.get_many, keys)
+        return await self._run(self.store.get_many, keys)
 
     async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        await in_thread(self.store.put, key, value, ttl)
+        await self._run(self.store.put, key, value, ttl)
 
     async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
-        await in_thread(self.store.put_many, items, ttl)
+        await self._run(self.store.put_many, items, ttl)
 
     async def delete(self, key: str) -> bool:
-        return await in_thread(self.store.delete, key)
+        return await self._run(self.store.delete, key)
 
     async def delete_many(self, keys: Sequence[str]) -> int:
-        return await in_thread(self.store.delete_many, keys)
+        return await self._run(self.store.delete_many, keys)
 
     async def swap(
         self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
     ) -> bool:
-        return await in_thread(self.store.swap, key, old, new, ttl)
+        return await self._run(self.store.swap, key, old, new, ttl)
 
     async def ping(self) -> None:
-        await in_thread(self.store.ping)
+        await self._run(self.store.ping)
 
     async def close(self) -> None:
         await in_thread(self.store.close)
+
+    async def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
+        return await self._run(cast("CanIncrement", self.store).increment, key, by, ttl)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        pool = None if self._pool is None else self._pool()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, functools.partial(work, *args, **kwargs))
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -10,8 +10,10 @@ it was not done.
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import threading
+import warnings
 
 import pytest
 from face import Face, Step, outcome_of, until
@@ -28,6 +30,7 @@ from fault_network import NetworkFaults
 
 from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.store.protocol import AsyncStore
+from holdfast.testing.trial import in_threads
 from servers.process import Server
 from servers.proxy import (
     Clean,
@@ -230,6 +233,42 @@ class FaultSuite(NetworkFaults):
                 assert proxy.open <= self.connections
         self.check_sound(face)
         assert proxy.open <= self.connections
+
+    def test_loops_that_end_in_mid_command(self, proxy: Proxy) -> None:
+        """Nothing hangs and nothing is left open, whether tasks are cancelled or left alone."""
+
+        async def begin(store: AsyncStore, moment: int) -> None:
+            tasks = [asyncio.ensure_future(outcome_of(store.get(key))) for key in KEYS]
+            await asyncio.sleep(moment * 0.0004)
+            for task in tasks[: moment % 3 * 10]:
+                task.cancel()
+
+        def work(_: int) -> None:
+            for moment in range(30):
+                with self.open(proxy.port, "ends") as store:
+                    asyncio.run(begin(store.aio, moment))
+
+        with warnings.catch_warnings(record=True) as told, proxy.under(Delay(0.002)):
+            warnings.simplefilter("always")
+            in_threads(1, work)  # which has its patience
+            gc.collect()
+        assert [str(one.message) for one in told if one.category is ResourceWarning] == []
+        until(lambda: proxy.open == 0, "the last connection is closed")
+
+    def test_close_while_others_connect(self, proxy: Proxy) -> None:
+        """They are answered, or told that the store is closed."""
+
+        async def close(store: AsyncStore, moment: int) -> None:
+            tasks = [asyncio.ensure_future(outcome_of(store.get(key))) for key in KEYS]
+            await asyncio.sleep(moment * 0.0004)
+            await store.close()
+            for outcome in await asyncio.gather(*tasks):
+                assert outcome.error is not None or outcome.value is None
+
+        with proxy.under(Delay(0.002)):
+            for moment in range(30):
+                asyncio.run(close(self.open(proxy.port, "ends").aio, moment))
+        until(lambda: proxy.open == 0, "the last connection is closed")
 
     def test_close_leaves_no_connection(self, proxy: Proxy, face: Face) -> None:
         self.check_sound(face)

@@ -14,12 +14,7 @@ from servers.mongodb import run_mongodb
 from servers.process import Server
 from servers.proxy import Proxy, Swallow
 
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.slow,
-    # pymongo forgets the socket of a connect that was cancelled; it is closed with its last name
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 class TestMongodbFaults(FaultSuite):

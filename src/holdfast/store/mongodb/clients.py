@@ -1,7 +1,7 @@
-"""Clients of MongoDB: from a URL or around a ready one, one per process and one per event loop.
+"""Clients of MongoDB: from a URL or around a ready one, one per process.
 
 Law: nothing connects here. What is wrong with an address is a `ConfigError` that never repeats what
-may hold a password. A client that was given is used where it can be and never closed.
+may hold a password. A `MongoClient` that was given is used in its process and never closed.
 """
 
 import os
@@ -15,7 +15,6 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from holdfast.errors import ConfigError
-from holdfast.lifetimes import let_go
 from holdfast.store.address import Address, listed
 
 __all__ = ["AnyClient", "Clients", "from_url"]
@@ -35,11 +34,11 @@ class _Ours(MongoClient[dict[str, Any]]):
 
 
 class Clients:
-    """Makes clients from settings, or hands out a given one where it may be used.
+    """Makes clients from settings, or hands out a given one in its own process.
 
     Args:
         settings: The arguments of a `MongoClient`.
-        given: A ready client, used in its own process and its own loop.
+        given: A ready client; one for event loops lends its settings alone.
     """
 
     def __init__(self, settings: Mapping[str, Any], given: AnyClient | None = None) -> None:
@@ -47,41 +46,16 @@ class Clients:
         self._given = given
         self._pid = os.getpid()
 
-    def for_threads(self) -> MongoClient[dict[str, Any]]:
+    def make(self) -> MongoClient[dict[str, Any]]:
         """Return the client of this process."""
         if isinstance(self._given, MongoClient) and os.getpid() == self._pid:
             return self._given
         return _Ours(**self._settings)
 
-    def for_loop(self) -> AsyncMongoClient[dict[str, Any]]:
-        """Return the client of the running loop."""
-        given = self._given
-        if isinstance(given, AsyncMongoClient) and os.getpid() == self._pid:
-            self._pid = 0  # it belongs to the loop that uses it first
-            return given
-        return AsyncMongoClient(**self._settings)
-
     def close(self, client: MongoClient[dict[str, Any]]) -> None:
         """Close a client of ours."""
         if client is not self._given:
             client.close()
-
-    async def close_in_loop(self, client: AsyncMongoClient[dict[str, Any]]) -> None:
-        """Close a client of ours in its running loop."""
-        if client is not self._given:
-            await client.close()
-
-    def drop(self, client: AsyncMongoClient[dict[str, Any]]) -> None:
-        """Let go of the connections of a client whose loop is over: it cannot do so itself."""
-        if client is self._given:
-            return
-        client._closed = True  # noqa: SLF001 - else it warns that nobody closed it
-        for server in client._topology._servers.values():  # noqa: SLF001 - there is no other way
-            monitor = server._monitor  # noqa: SLF001 - the same
-            for pool in (server.pool, monitor._pool, monitor._rtt_monitor._pool):  # noqa: SLF001 - the same
-                for connection in list(pool.conns):
-                    connection.closed = True
-                    let_go(connection.conn.conn[0])
 
 
 def from_url(address: Address) -> tuple[Clients, str]:

@@ -1,12 +1,13 @@
 """The rows of one collection: the store contract as a sequence of commands to MongoDB.
 
-Law: the only way to the world is `ask`, which sends one command. Awaited, this is the async face;
-driven over an `ask` that never suspends, the sync one. Commands that may change an answer by being
-repeated are sent once; the others once more if their connection broke, until the deadline.
+Law: commands that may change an answer by being repeated are sent once; the others once more if
+their connection broke, until the deadline. Event loops come here through threads: a task of
+pymongo's own that is cancelled may leave a connection behind, or a lock.
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,20 @@ import pymongo
 from bson.int64 import Int64
 from pymongo.errors import OperationFailure, PyMongoError
 
+from holdfast.bridge import BlockingStore, Offload
 from holdfast.errors import StoreTimeout
 from holdfast.keys import check
+from holdfast.lifetimes import PerProcess
 from holdfast.store.mongodb import words
+from holdfast.store.mongodb.clients import Clients
 from holdfast.store.mongodb.faults import broke, translated
-from holdfast.store.protocol import as_bytes
+from holdfast.store.protocol import AsyncStore, as_bytes
 
-__all__ = ["Place", "Rows"]
+__all__ = ["MongodbStore", "Place"]
 
 _TRIES = 100  # how often others may come between the steps of one increment
 _PAGE = 1000
+_AT_ONCE = 64  # operations of the async face; fewer than pymongo has connections
 _PAST_TILDE = "\x7f"  # sorts after every character a key may have
 
 
@@ -54,184 +59,195 @@ class Place:
             yield
 
 
-class Rows:
-    """The async face of a MongoDB store.
+class MongodbStore(BlockingStore):
+    """Keeps bytes in a collection of MongoDB 4.4 or newer; made by `open_url` or `open_client`.
 
     Args:
         place: Where the rows are.
-        ask: Sends one command and returns its reply.
-        end: Closes the store.
+        clients: Makes the clients, at their first use.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        ask: Callable[[words.Document], Awaitable[Mapping[str, Any]]],
-        end: Callable[[], Coroutine[object, None, None]],
-    ) -> None:
+    def __init__(self, place: Place, clients: Clients) -> None:
+        super().__init__(place.name)
         self._place = place
-        self._ask_once = ask
-        self._end = end
+        self._clients = PerProcess(place.name, clients.make, clients.close)
+        self._threads = PerProcess(place.name, _threads, _let_go)
 
-    async def get(self, key: str) -> bytes | None:
+    def _async_face(self) -> AsyncStore:
+        return Offload(self, self._threads.here)
+
+    def get(self, key: str) -> bytes | None:
         check(key)
         with self._place.operation():
-            return await self._get(key)
+            return self._get(key)
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for chunk in words.chunks([check(key) for key in keys]):
             with self._place.operation():
-                found.update(await self._get_chunk(chunk))
+                found.update(self._get_chunk(chunk))
         return found
 
-    async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        await self.put_many({key: value}, ttl)
+    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        self.put_many({key: value}, ttl)
 
-    async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
+    def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
         if ttl is not None and ttl <= 0:
-            await self.delete_many(list(items))
+            self.delete_many(list(items))
             return
         place = self._place
         rows = {check(key): as_bytes(value) for key, value in items.items()}
         for batch in list(words.batches(rows, place.name)):
             with place.operation():
-                await self._index()
-                await self._ask(words.putting(place.collection, batch, ttl))
+                self._index()
+                self._ask(words.putting(place.collection, batch, ttl))
 
-    async def delete(self, key: str) -> bool:
-        return await self.delete_many([key]) > 0
+    def delete(self, key: str) -> bool:
+        return self.delete_many([key]) > 0
 
-    async def delete_many(self, keys: Sequence[str]) -> int:
+    def delete_many(self, keys: Sequence[str]) -> int:
         count = 0
         for chunk in words.chunks([check(key) for key in keys]):
             with self._place.operation():
-                count += await self._count(words.live({"$in": chunk}))
+                count += self._count(words.live({"$in": chunk}))
         return count
 
-    async def swap(
+    def swap(
         self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
     ) -> bool:
         check(key)
         words.fitting(self._place.name, old or b"", new or b"")
         with self._place.operation(doubt=True):
             if new is None or (ttl is not None and ttl <= 0):
-                return await self._remove(key, old)
-            await self._index()
+                return self._remove(key, old)
+            self._index()
             if old is None:
-                return await self._claim(key, as_bytes(new), ttl)
-            return await self._replace(key, old, words.writing(as_bytes(new), ttl))
+                return self._claim(key, as_bytes(new), ttl)
+            return self._replace(key, old, words.writing(as_bytes(new), ttl))
 
-    async def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
+    def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         """See `CanIncrement`."""
         check(key)
         place = self._place
         with place.operation(doubt=True):
-            await self._index()
+            self._index()
             for _ in range(_TRIES):
-                total = await self._add(key, by, ttl)
+                total = self._add(key, by, ttl)
                 if total is not None:
                     return total
         raise StoreTimeout(place.name, f"others came between {_TRIES} times; nothing was done")
 
-    async def ping(self) -> None:
+    def ping(self) -> None:
         with self._place.operation():
-            await self._ask({"ping": 1})
+            self._ask({"ping": 1})
 
-    async def close(self) -> None:
-        await self._end()
+    def close(self) -> None:
+        self._clients.close()
+        self._threads.close()
 
-    async def page(self, prefix: str, last: str) -> list[str]:
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """See `CanScan`."""
+        page = self._page(prefix, "")
+        while page:
+            yield from page
+            page = self._page(prefix, page[-1])
+
+    def _page(self, prefix: str, last: str) -> list[str]:
         """Return the next live keys that begin with `prefix`, after the key `last`."""
         place = self._place
         after = {"$gt": last} if last else {"$gte": prefix}
         after["$lt"] = prefix + _PAST_TILDE
         command = words.listing(place.collection, after, place.level, _PAGE)
         with place.operation():
-            reply = await self._ask(command)
+            reply = self._ask(command)
         return [row["_id"] for row in reply["cursor"]["firstBatch"]]
 
     # One step each; the caller has opened an operation
 
-    async def _get(self, key: str) -> bytes | None:
+    def _get(self, key: str) -> bytes | None:
         place = self._place
         command = words.finding(place.collection, words.live(key), place.level)
-        for row in (await self._ask(command))["cursor"]["firstBatch"]:
+        for row in (self._ask(command))["cursor"]["firstBatch"]:
             return words.as_value(row["value"], place.name)
         return None
 
-    async def _get_chunk(self, keys: list[str]) -> dict[str, bytes]:
+    def _get_chunk(self, keys: list[str]) -> dict[str, bytes]:
         """Return the rows of `keys`; a reply ends at 16 MiB, so we may have to ask again."""
         place = self._place
         found: dict[str, bytes] = {}
         while True:
             query = words.live({"$in": [key for key in keys if key not in found]})
             command = words.finding(place.collection, query, place.level, len(keys))
-            cursor = (await self._ask(command))["cursor"]
+            cursor = (self._ask(command))["cursor"]
             for row in cursor["firstBatch"]:
                 found[row["_id"]] = words.as_value(row["value"], place.name)
             if not cursor["id"]:
                 return found
-            await self._ask({"killCursors": place.collection, "cursors": [cursor["id"]]})
+            self._ask({"killCursors": place.collection, "cursors": [cursor["id"]]})
 
-    async def _count(self, query: words.Document) -> int:
-        reply = await self._ask_checked(words.deleting(self._place.collection, query))
+    def _count(self, query: words.Document) -> int:
+        reply = self._ask_checked(words.deleting(self._place.collection, query))
         count: int = reply["n"]
         return count
 
-    async def _remove(self, key: str, old: bytes | None) -> bool:
+    def _remove(self, key: str, old: bytes | None) -> bool:
         if old is None:
-            return await self._get(key) is None
+            return self._get(key) is None
         command = words.removing(self._place.collection, key, old)
-        return (await self._ask_checked(command))["value"] is not None
+        return (self._ask_checked(command))["value"] is not None
 
-    async def _replace(self, key: str, old: bytes, update: list[words.Document]) -> bool:
+    def _replace(self, key: str, old: bytes, update: list[words.Document]) -> bool:
         command = words.replacing(self._place.collection, key, old, update)
-        return (await self._ask_checked(command))["value"] is not None
+        return (self._ask_checked(command))["value"] is not None
 
-    async def _claim(self, key: str, new: bytes | Int64, ttl: float | None) -> bool:
+    def _claim(self, key: str, new: bytes | Int64, ttl: float | None) -> bool:
         command = words.claiming(self._place.collection, key, new, ttl)
         try:
-            return words.was_free(await self._ask_checked(command))
+            return words.was_free(self._ask_checked(command))
         except pymongo.errors.DuplicateKeyError:  # another made it between our look and our write
             return False
 
-    async def _add(self, key: str, by: int, ttl: float | None) -> int | None:
+    def _add(self, key: str, by: int, ttl: float | None) -> int | None:
         """Add where it can be done in one command; return None where others came between."""
         place = self._place
-        row = (await self._ask_checked(words.adding(place.collection, key, by)))["value"]
+        row = (self._ask_checked(words.adding(place.collection, key, by)))["value"]
         if row is not None:
             return int(row["value"])
-        value = await self._get(key)
+        value = self._get(key)
         if value is None:
-            return (
-                by
-                if await self._claim(key, words.as_number(b"0", by, key, place.name), ttl)
-                else None
-            )
+            return by if self._claim(key, words.as_number(b"0", by, key, place.name), ttl) else None
         total = words.as_number(value, by, key, place.name)
-        done = await self._replace(key, value, [{"$set": {"value": total}}])
+        done = self._replace(key, value, [{"$set": {"value": total}}])
         return int(total) if done else None
 
-    async def _index(self) -> None:
+    def _index(self) -> None:
         """Ask the server, once per process, to remove expired rows.
 
         Where it refuses, because of rights or of another index, rows are still judged by us.
         """
         if not self._place.indexed:
             with contextlib.suppress(OperationFailure):
-                await self._ask(words.indexing(self._place.collection))
+                self._ask(words.indexing(self._place.collection))
             self._place.indexed = True
 
-    async def _ask(self, command: words.Document) -> Mapping[str, Any]:
+    def _ask(self, command: words.Document) -> Mapping[str, Any]:
         """Send what may be done twice."""
         try:
-            return await self._ask_checked(command)
+            return self._ask_checked(command)
         except PyMongoError as error:
             if not broke(error):
                 raise
-        return await self._ask_checked(command)
+        return self._ask_checked(command)
 
-    async def _ask_checked(self, command: words.Document) -> Mapping[str, Any]:
+    def _ask_checked(self, command: words.Document) -> Mapping[str, Any]:
         """Send what must not be done twice."""
-        return words.checked(await self._ask_once(dict(command)))  # the driver writes into it
+        database = self._clients.here()[self._place.database]
+        return words.checked(database.command(dict(command)))  # the driver writes into it
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="holdfast-mongodb")
+
+
+def _let_go(threads: ThreadPoolExecutor) -> None:
+    threads.shutdown(wait=False)  # what is under way ends at its deadline

@@ -134,6 +134,13 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     inner = engine.sync_engine
     made: list[_InLoop] = []
 
+    def note(connection: object, record: object) -> None:
+        for here in made:
+            if here.loop is asyncio.get_running_loop():
+                here.note(connection, record)
+
+    sa.event.listen(inner, "connect", note)
+
     def make() -> InLoop:
         for before in made:
             if before.loop.is_closed():  # nobody else can let go of what the pool still has of it
@@ -165,29 +172,30 @@ def _threads_of(rows: Rows, url: sa.URL | None) -> Callable[[], Operations] | st
 
 def _own_loop(rows: Rows, url: sa.URL) -> "_InLoop":
     engine = addresses.loop_engine(url, rows.timeout).sync_engine
-    return _InLoop(rows.pooled(engine, ours=True), engine)
+    here = _InLoop(rows.pooled(engine, ours=True), engine)
+    sa.event.listen(engine, "connect", here.note)
+    return here
 
 
 class _InLoop(InLoop):
-    """`InLoop` that knows which connections were made in its loop."""
+    """`InLoop` that knows which connections were made in its loop.
+
+    Whoever makes it listens on the engine, and goes on: a listener that is removed while another
+    task connects makes that task fail.
+    """
 
     def __init__(self, does: Operations, engine: sa.Engine) -> None:
         super().__init__(does)
         self.loop = asyncio.get_running_loop()
         self._engine = engine
         self._records: WeakSet[Any] = WeakSet()
-        sa.event.listen(engine, "connect", self._note)
 
-    def _note(self, _connection: object, record: object) -> None:
+    def note(self, _connection: object, record: object) -> None:
+        """Remember a connection that the engine has just made."""
         self._records.add(record)
-
-    def forget(self) -> None:
-        if sa.event.contains(self._engine, "connect", self._note):
-            sa.event.remove(self._engine, "connect", self._note)
 
     def drop(self) -> None:
         """Let go of the connections of a loop that is over, which can no longer be told."""
-        self.forget()
         for record in list(self._records):
             if record.driver_connection is not None:
                 cut(record.driver_connection)
@@ -212,8 +220,6 @@ def _close(does: Operations) -> None:
 
 
 async def _close_in_loop(here: InLoop) -> None:
-    if isinstance(here, _InLoop):
-        here.forget()
     await greenlet_spawn(_close, here.does)
 
 

@@ -98,6 +98,9 @@ class AsyncTyrantClient:
         except BaseException:
             link.drop()
             raise
+        if self._closed:  # meanwhile
+            link.drop()
+            raise Unreached("the client is closed")
         return link
 
     def close(self) -> None:
