@@ -166,6 +166,21 @@ def test_wrong_options_by_name() -> None:
         open_store("sqlite:///a", timeout=[1])
 
 
+def test_an_option_that_a_third_party_does_not_take_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Opener:
+        value = "theirs:open"
+
+        def load(self) -> Any:
+            return lambda _url, size="3": MemoryStore(str(size))
+
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [Opener()])
+    assert open_store("theirs://h", size=5).name == "5"
+    with pytest.raises(ConfigError, match=r"theirs:open .*'timeout'"):
+        open_store("theirs://h", timeout=5)
+
+
 def test_a_third_party_opens_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, dict[str, object]]] = []
 

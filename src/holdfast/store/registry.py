@@ -10,6 +10,7 @@ A store's module has `open_url(address)`; one whose driver's objects are taken a
 import importlib
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from types import ModuleType
 
 from holdfast.errors import ConfigError
@@ -156,7 +157,12 @@ def _load(name: str, extra: str) -> ModuleType:
 
 def _third_party(entry_point: EntryPoint, address: Address) -> OpenStore:
     options = {name: value for name, value in address.options.given.items() if name != "prefix"}
-    store = entry_point.load()(address.bare, **options)
+    opener = entry_point.load()
+    try:
+        signature(opener).bind(address.bare, **options)
+    except TypeError as error:
+        raise ConfigError(f"{entry_point.value} cannot be called with these: {error}") from None
+    store = opener(address.bare, **options)
     if not isinstance(store, OpenStore):
         raise ConfigError(f"{entry_point.value} opened {address.scheme}:// as something else")
     return store
