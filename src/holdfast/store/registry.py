@@ -10,7 +10,6 @@ A store's module has `open_url(address)`; one whose driver's objects are taken a
 import importlib
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from inspect import signature
 from types import ModuleType
 
 from holdfast.errors import ConfigError
@@ -157,6 +156,8 @@ def _load(name: str, extra: str) -> ModuleType:
 
 def _third_party(entry_point: EntryPoint, address: Address) -> OpenStore:
     options = {name: value for name, value in address.options.given.items() if name != "prefix"}
+    from inspect import signature  # noqa: PLC0415 - slow to load, and few need it
+
     opener = entry_point.load()
     try:
         signature(opener).bind(address.bare, **options)
