@@ -1,6 +1,8 @@
 """URLs and ready clients of the Redis store: what they mean, what is refused, what never shows."""
 
 import asyncio
+import gc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.store.protocol import OpenStore
 from holdfast.store.redis import RedisStore
 from holdfast.store.redis.settings import Kind, Settings
+from servers.proxy import Delay, Proxy
 from servers.redis import PASSWORD, USER, RedisServer
 from servers.redis_cluster import SERVICE, RedisCluster, RedisSentinel
 
@@ -281,6 +284,24 @@ def test_a_wrong_password_is_named(redis_tls: RedisServer, login: str) -> None:
                 await store.aio.get("k")
 
     asyncio.run(body())
+
+
+@pytest.mark.server
+def test_a_wrong_password_leaves_nothing_open(redis_tls: RedisServer) -> None:
+    """The server takes its time to say goodbye, and the loop is over before."""
+
+    async def body(port: int) -> None:
+        url = f"rediss://{USER}:wrong@127.0.0.1:{port}?ssl_ca_certs={redis_tls.certificate}"
+        with open_store(url, timeout=10) as store, pytest.raises(StoreUnavailable):
+            await store.aio.get("k")
+
+    with Proxy(redis_tls.port) as proxy, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with proxy.under(Delay(0.05)):
+            for _ in range(6):
+                asyncio.run(body(proxy.port))
+        gc.collect()
+        assert [str(one.message) for one in told if one.category is ResourceWarning] == []
 
 
 @pytest.mark.server

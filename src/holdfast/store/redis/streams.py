@@ -34,13 +34,25 @@ _HAS_POLL = hasattr(select, "poll")  # not on Windows
 class _Stream:
     """One connection, open after `open`."""
 
-    __slots__ = ("_connection", "_poll", "_reader", "_transport")
+    __slots__ = ("_connection", "_made", "_poll", "_reader", "_transport")
 
     def __init__(self, arguments: dict[str, Any], timeout: float) -> None:
         kind: Any = UnixDomainSocketConnection if "path" in arguments else Connection
         kind = SSLConnection if arguments.pop("ssl", False) else kind
+        # Where a server refuses, the driver begins to say goodbye over TLS, and forgets its writer.
+        self._made = made = list[asyncio.Transport]()
+
+        async def greet(connection: Any) -> None:
+            made.append(connection._writer.transport)  # noqa: SLF001 - the driver shows it to nobody
+            await connection.on_connect()
+
         # The pool keeps the time: without a timeout of its own the driver makes no task per write.
-        self._connection = kind(**arguments, socket_timeout=None, socket_connect_timeout=timeout)
+        self._connection = kind(
+            **arguments,
+            socket_timeout=None,
+            socket_connect_timeout=timeout,
+            redis_connect_func=greet,
+        )
 
     async def open(self) -> None:
         await self._connection.connect()
@@ -71,9 +83,8 @@ class _Stream:
 
     async def drop(self) -> None:
         """Close at once, whatever still had to be sent."""
-        writer = self._connection._writer  # noqa: SLF001 - the driver would wait to send it
-        if writer is not None:
-            writer.transport.abort()
+        for transport in self._made:
+            transport.abort()  # the driver would wait to send it
         await self._connection.disconnect(nowait=True)
 
     async def close(self) -> None:
