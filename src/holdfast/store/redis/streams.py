@@ -5,7 +5,6 @@ before their loop does.
 """
 
 import asyncio
-import contextlib
 import select
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -31,28 +30,49 @@ _AT_ONCE = 10  # connections to one server; what comes then waits, and leaves to
 _HAS_POLL = hasattr(select, "poll")  # not on Windows
 
 
+class _Abrupt:
+    """Mixed into the driver's connections: one that ends, for whatever reason, is closed at once.
+
+    The driver would say goodbye, wait for its time to come, and know of the transport no more.
+    """
+
+    _reader: asyncio.StreamReader | None
+    _writer: asyncio.StreamWriter | None
+
+    def drop(self) -> None:
+        """Close; also when the loop is over."""
+        writer = self._writer
+        self._writer = self._reader = None
+        if writer is not None:
+            let_go(writer.transport)
+
+    async def disconnect(self, *_: object, **__: object) -> None:
+        self.drop()
+
+
+class _Tcp(_Abrupt, Connection):
+    """To a host."""
+
+
+class _Tls(_Abrupt, SSLConnection):
+    """To a host, over TLS."""
+
+
+class _Unix(_Abrupt, UnixDomainSocketConnection):
+    """To a unix socket."""
+
+
 class _Stream:
     """One connection, open after `open`."""
 
-    __slots__ = ("_connection", "_made", "_poll", "_reader", "_transport")
+    __slots__ = ("_connection", "_poll", "_reader", "_transport", "drop")
 
     def __init__(self, arguments: dict[str, Any], timeout: float) -> None:
-        kind: Any = UnixDomainSocketConnection if "path" in arguments else Connection
-        kind = SSLConnection if arguments.pop("ssl", False) else kind
-        # Where a server refuses, the driver begins to say goodbye over TLS, and forgets its writer.
-        self._made = made = list[asyncio.Transport]()
-
-        async def greet(connection: Any) -> None:
-            made.append(connection._writer.transport)  # noqa: SLF001 - the driver shows it to nobody
-            await connection.on_connect()
-
+        kind: Any = _Unix if "path" in arguments else _Tcp
+        kind = _Tls if arguments.pop("ssl", False) else kind
         # The pool keeps the time: without a timeout of its own the driver makes no task per write.
-        self._connection = kind(
-            **arguments,
-            socket_timeout=None,
-            socket_connect_timeout=timeout,
-            redis_connect_func=greet,
-        )
+        self._connection = kind(**arguments, socket_timeout=None, socket_connect_timeout=timeout)
+        self.drop = self._connection.drop
 
     async def open(self) -> None:
         await self._connection.connect()
@@ -81,24 +101,6 @@ class _Stream:
                 replies.append(error)
         return replies
 
-    async def drop(self) -> None:
-        """Close at once, whatever still had to be sent."""
-        for transport in self._made:
-            transport.abort()  # the driver would wait to send it
-        await self._connection.disconnect(nowait=True)
-
-    async def close(self) -> None:
-        """Close, and wait until it is closed."""
-        with contextlib.suppress(driver.RedisError, OSError):  # closed is closed
-            await self._connection.disconnect()
-
-    def drop_outside(self) -> None:
-        """Close when the loop is over."""
-        writer = self._connection._writer  # noqa: SLF001 - no public call works without its loop
-        self._connection._writer = self._connection._reader = None  # noqa: SLF001
-        if writer is not None:
-            let_go(writer.transport)
-
 
 class StreamPool:
     """The streams to one server."""
@@ -109,68 +111,68 @@ class StreamPool:
         self._arguments = arguments
         self._must_be_master = settings.kind is Kind.SENTINEL and not sentinel
         self._idle: list[_Stream] = []
+        self._all: set[_Stream] = set()  # those in use, too: a loop may end without a word to them
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._closed = False
-        self._closing: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
 
     async def exchange(self, commands: Sequence[Words], until: float) -> list[Reply]:
         """See `Pool.exchange`."""
         async with asyncio.timeout(until - monotonic()), self._room:
-            stream = await self._take() or await self._connect()
+            stream = self._take() or await self._connect()
             try:
                 replies = await stream.exchange(commands)
             except BaseException as error:
-                await stream.drop()
+                self._drop(stream)
                 if breaks(error) and not words.only_ask(commands):
                     raise Unknown(said(error)) from error
                 raise
+        self._idle.append(stream)
         if self._closed:  # meanwhile
-            await stream.close()
-        else:
-            self._idle.append(stream)
+            self.clear()
         return replies
 
-    async def _take(self) -> _Stream | None:
+    def _take(self) -> _Stream | None:
         while self._idle:
             stream = self._idle.pop()
             if stream.is_quiet():
                 return stream
-            await stream.drop()
+            self._drop(stream)
         return None
 
     async def _connect(self) -> _Stream:
         if self._closed:
             raise StoreUnavailable(self._name, "the store is closed")
         stream = _Stream(dict(self._arguments), self._timeout)
+        self._all.add(stream)
         try:
             await stream.open()
             if self._must_be_master:
                 words.need_master((await stream.exchange([words.HELLO]))[0])
         except BaseException:
-            await stream.drop()
+            self._drop(stream)
             raise
         return stream
 
+    def _drop(self, stream: _Stream) -> None:
+        """Close at once, whatever still had to be sent."""
+        self._all.discard(stream)
+        stream.drop()
+
     def clear(self) -> None:
         """Close what is not in use."""
-        gone, self._idle = self._idle, []
-        for stream in gone:
-            task = asyncio.get_running_loop().create_task(stream.drop())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+        while self._idle:
+            self._drop(self._idle.pop())
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close for good; streams in use are closed by who uses them."""
         self._closed = True
-        gone, self._idle = self._idle, []
-        await asyncio.gather(*(stream.close() for stream in gone), *self._closing)
+        self.clear()
 
     def drop_outside(self) -> None:
-        """Close when the loop is over."""
-        self._closed = True
-        gone, self._idle = self._idle, []
-        for stream in gone:
-            stream.drop_outside()
+        """Close when the loop is over: nobody goes on with those in use."""
+        self.close()
+        while self._all:
+            self._all.pop().drop()
 
 
 class Streams:
@@ -197,7 +199,8 @@ class Streams:
 
     async def close(self) -> None:
         self._closed = True
-        await asyncio.gather(*(pool.close() for pool in self._pools))
+        for pool in self._pools:
+            pool.close()
 
     def drop_outside(self) -> None:
         self._closed = True
