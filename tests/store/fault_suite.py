@@ -13,11 +13,10 @@ import contextlib
 import gc
 import itertools
 import threading
-import time
 import warnings
 
 import pytest
-from face import Face, Outcome, Step, outcome_of, patiently, until
+from face import Face, Step, outcome_of, until
 from fault_base import (
     HOLES,
     KEYS,
@@ -143,15 +142,10 @@ class FaultSuite(NetworkFaults):
             finally:
                 server.start()
             assert face.calmly(getting("k00")) in (value_of("k00"), None)  # it may have forgotten
-            for new in ("new", "newer", "newest"):  # an unknown outcome is not asked again
-                outcome = face.attempt(swapping(new, None, b"v"))
-                if not outcome.was_late:
-                    break
-            assert outcome.value is True
-            assert face.calmly(getting(new)) == b"v"
+            assert face.do(swapping("new", None, b"v")) is True
+            assert face.calmly(getting("new")) == b"v"
 
     def test_a_restart_that_nobody_noticed(self, server: Server, kind: str) -> None:
-        self.timeout = 5.0  # no deadline is looked at: a busy machine has time for its one swap
         with self.opened(server.port, kind) as face:
             face.calmly(lambda store: store.put_many({key: value_of(key) for key in KEYS}))
             self.check_sound(face)
@@ -165,16 +159,10 @@ class FaultSuite(NetworkFaults):
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_task_poisons_nothing(self, proxy: Proxy, face: Face) -> None:
-        def is_own(outcome: Outcome[bytes | None], key: str) -> None:
-            assert outcome.value == value_of(key) or outcome.was_late
-
-        async def get(store: AsyncStore, key: str) -> Outcome[bytes | None]:
-            return await outcome_of(store.get(key))  # one that is cancelled first makes no `get`
-
         async def cancel_at(store: AsyncStore, moment: int) -> None:
             key, *others = (KEYS[(moment + step) % len(KEYS)] for step in range(4))
-            task = asyncio.ensure_future(get(store, key))
-            answers = asyncio.gather(*(get(store, other) for other in others))
+            task = asyncio.ensure_future(store.get(key))
+            beside = [asyncio.ensure_future(store.get(other)) for other in others]
             if moment < 8:
                 for _ in range(moment):
                     await asyncio.sleep(0)
@@ -182,10 +170,9 @@ class FaultSuite(NetworkFaults):
                 await asyncio.sleep((moment - 8) * 0.0004)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                is_own(await task, key)
-            assert await patiently(lambda: store.get(others[-1])) == value_of(others[-1])
-            for outcome, other in zip(await answers, others, strict=True):
-                is_own(outcome, other)
+                assert await task == value_of(key)
+            assert await store.get(others[-1]) == value_of(others[-1])
+            assert await asyncio.gather(*beside) == [value_of(other) for other in others]
 
         with proxy.under(Delay(0.005)):
             for moment in range(40):
@@ -195,15 +182,14 @@ class FaultSuite(NetworkFaults):
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_swap_is_sent_once(self, proxy: Proxy, face: Face) -> None:
         async def cancel_at(store: AsyncStore, moment: int) -> None:
-            old, new = await patiently(lambda: store.get("x")), b"swapped-%06d" % moment
-            task = asyncio.ensure_future(outcome_of(store.swap("x", old, new)))
+            old, new = await store.get("x"), b"swapped-%06d" % moment
+            task = asyncio.ensure_future(store.swap("x", old, new))
             await asyncio.sleep(moment * 0.0005)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                outcome = await task
-                assert outcome.value or outcome.was_late
+                assert await task
             await asyncio.sleep(0.02)
-            assert await patiently(lambda: store.get("x")) in (old, new)
+            assert await store.get("x") in (old, new)
             assert proxy.heard(new) + proxy.heard(new.hex().encode()) <= 1
 
         with proxy.under(Delay(0.004)):
@@ -214,16 +200,10 @@ class FaultSuite(NetworkFaults):
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_task_is_cancelled(self, proxy: Proxy, face: Face) -> None:
         async def cancel(store: AsyncStore, operation: Step[object]) -> object:
-            for _ in range(5):
-                begun = time.monotonic()
-                task = asyncio.ensure_future(operation(store))
-                await asyncio.sleep(self.timeout / 4)
-                slept = time.monotonic() - begun
-                task.cancel()
-                end = (await asyncio.gather(task, return_exceptions=True))[0]
-                if slept < self.timeout * 0.9:  # else the machine stood still until its deadline
-                    break
-            return end
+            task = asyncio.ensure_future(operation(store))
+            await asyncio.sleep(self.timeout / 4)
+            task.cancel()
+            return (await asyncio.gather(task, return_exceptions=True))[0]
 
         much = {f"b{number}": bytes(900_000) for number in range(30)}
         cancelled: tuple[type[BaseException], ...] = (asyncio.CancelledError,)
@@ -239,20 +219,18 @@ class FaultSuite(NetworkFaults):
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_200_cancelled_tasks_leak_no_connection(self, proxy: Proxy, face: Face) -> None:
-        async def cancel_many(store: AsyncStore, count: int) -> bool:
+        async def cancel_many(store: AsyncStore, count: int) -> None:
             tasks = [asyncio.ensure_future(store.get(KEYS[n % len(KEYS)])) for n in range(count)]
             await asyncio.sleep(0.006)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
-            return any(isinstance(end, asyncio.CancelledError) for end in ends)
+            assert any(isinstance(end, asyncio.CancelledError) for end in ends)
 
         with proxy.under(Delay(0.02)):
-            rounds = 0
             for count in [100] + [5] * 20:
-                rounds += face.do(lambda store: cancel_many(store, count))  # noqa: B023 - it runs at once
+                face.do(lambda store: cancel_many(store, count))  # noqa: B023 - it runs at once
                 assert proxy.open <= self.connections
-        assert rounds > 5, "most came in the middle; a busy machine misses some"
         self.check_sound(face)
         assert proxy.open <= self.connections
 
