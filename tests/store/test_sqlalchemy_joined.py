@@ -12,6 +12,7 @@ from holdfast import open_store
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.store.abilities import AsyncCanIncrement
 from holdfast.store.sqlalchemy import SqlalchemyStore, make_table
+from holdfast.testing.trial import in_processes
 from servers.mariadb import Mariadb
 from servers.postgresql import Postgresql
 
@@ -126,6 +127,31 @@ def test_a_ready_async_engine_has_both_faces(url: str, table: sa.Table) -> None:
     asyncio.run(last())
     assert store.get("k") == b"2"
     store.close()
+
+
+def test_a_ready_async_engine_after_a_fork(url: str, table: sa.Table) -> None:
+    """A child speaks on connections of its own, whichever of two stores is first."""
+    ready = create_async_engine(url.replace("psycopg", "asyncpg").replace("pymysql", "asyncmy"))
+    stores = [open_store(ready, table=table) for _ in range(2)]
+
+    async def count(number: int) -> None:
+        for _ in range(20):
+            for store in stores:
+                assert isinstance(store.aio, AsyncCanIncrement)
+                await store.aio.increment(f"n{number}")
+
+    async def body() -> None:
+        await count(0)
+        assert set(in_processes(2, lambda number: asyncio.run(count(number + 1)))) == {0}
+        await count(0)
+        assert [await stores[0].aio.get(f"n{number}") for number in range(3)] == [
+            b"80",
+            b"40",
+            b"40",
+        ]
+        await ready.dispose()
+
+    asyncio.run(body())
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])

@@ -41,7 +41,6 @@ _FOR_LOOPS = {
     "pymysql": "asyncmy",
     "mysqldb": "asyncmy",
     "mysqlconnector": "asyncmy",
-    "pysqlite": "aiosqlite",
     "oracledb": "oracledb",
     "pyodbc": "aioodbc",
 }
@@ -113,7 +112,12 @@ def _load(url: sa.URL) -> type[sa.Dialect]:
 
 
 def loop_url(url: sa.URL) -> sa.URL | None:
-    """Return the address for event loops, or None where no driver for them is here."""
+    """Return the address for event loops, or None where no driver for them is here.
+
+    SQLite has none: aiosqlite uses threads, too, and a fork does not wait for them; see `forks`.
+    """
+    if url.get_backend_name() == "sqlite":
+        return None
     if _is_for_loops(url):
         return url
     twin = _FOR_LOOPS.get(url.get_driver_name())
@@ -185,8 +189,6 @@ def loop_engine(url: sa.URL, timeout: float) -> AsyncEngine:
             options["async_creator_fn"] = connect
 
         sa.event.listen(engine.sync_engine, "do_connect", connects)
-    if driver == "aiosqlite":
-        sa.event.listen(engine.sync_engine, "connect", _log_ahead)
     return engine
 
 
@@ -219,7 +221,6 @@ def _settings(driver: str, timeout: float) -> dict[str, Any]:
         # asyncpg loses a cancellation while `executemany` waits to write: it must end by itself.
         "asyncpg": {"command_timeout": timeout},
         "pysqlite": {"timeout": timeout},
-        "aiosqlite": {"timeout": timeout},
     }
     return {
         "isolation_level": "AUTOCOMMIT",

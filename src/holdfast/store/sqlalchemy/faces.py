@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -33,6 +33,7 @@ T = TypeVar("T")
 _inherited: list[
     sa.Pool
 ] = []  # kept, so that no finalizer says goodbye on the parent's connections
+_homes: WeakKeyDictionary[sa.Engine, int] = WeakKeyDictionary()  # whose process made the pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,10 @@ def of_engine(rows: Rows, engine: sa.Engine) -> Faces:
     An engine for event loops made of its address alone might reach another server: what else it was
     told when it was made cannot be asked.
     """
-    pid = os.getpid()
+    _leave_after_fork(engine)
 
     def make() -> Operations:
-        if os.getpid() != pid:
-            _inherited.append(engine.pool)
-            engine.dispose(close=False)
+        _leave_after_fork(engine)
         return rows.pooled(engine, ours=False)
 
     return Faces(rows.name, make, None)
@@ -133,6 +132,7 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     threads = _threads_of(rows, addresses.blocking_url(engine.url))
     inner = engine.sync_engine
     made: list[_InLoop] = []
+    _leave_after_fork(inner)
 
     def note(connection: object, record: object) -> None:
         for here in made:
@@ -142,6 +142,8 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     sa.event.listen(inner, "connect", note)
 
     def make() -> InLoop:
+        if _leave_after_fork(inner):
+            made.clear()
         for before in made:
             if before.loop.is_closed():  # nobody else can let go of what the pool still has of it
                 before.drop()
@@ -162,6 +164,17 @@ def of_connection(rows: Rows, connection: sa.Connection | AsyncConnection) -> Fa
         return Faces(rows.name, why, lambda: InLoop(rows.joined(inner)))
     why = "a Connection serves threads alone: for `store.aio` give an AsyncConnection"
     return Faces(rows.name, lambda: rows.joined(connection), why)
+
+
+def _leave_after_fork(engine: sa.Engine) -> bool:
+    """Leave the connections of another process alone, for ever; return whether there were any."""
+    pid = os.getpid()
+    if _homes.setdefault(engine, pid) == pid:
+        return False
+    _inherited.append(engine.pool)
+    engine.dispose(close=False)
+    _homes[engine] = pid
+    return True
 
 
 def _threads_of(rows: Rows, url: sa.URL | None) -> Callable[[], Operations] | str:

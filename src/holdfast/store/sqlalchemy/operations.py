@@ -108,11 +108,18 @@ class Operations:
         """Write a row where there is none, or an expired one."""
         if self._say.adds:
             return self._run(self._say.add, values, until=until, once=True).changed > 0
-        try:
-            self._run(self._say.insert, values, until=until, once=True)
-        except Duplicate:
-            return self._run(self._say.replace_dead, values, until=until, once=True).changed > 0
-        return True
+        look = self._say.lock if self.links.joined else self._say.get
+        while True:
+            try:
+                self._run(self._say.insert, values, until=until, once=True)
+            except Duplicate:
+                if self._run(look, {"k": values["k"]}, until=until).rows:
+                    return False
+            else:
+                return True
+            if self._run(self._say.replace_dead, values, until=until, once=True).changed:
+                return True
+            self._go_on(until)  # the expired row was swept between: now there is none
 
     def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         """See `CanIncrement`: by swaps of the value alone, until nobody came between."""

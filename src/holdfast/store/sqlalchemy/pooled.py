@@ -14,11 +14,11 @@ from holdfast.clock import monotonic
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
 from holdfast.store.sqlalchemy import errors
 from holdfast.store.sqlalchemy.deadlines import bind, free, limit
-from holdfast.store.sqlalchemy.forks import Gate
 from holdfast.store.sqlalchemy.links import Done, Duplicate, execute, size_of
 from holdfast.store.sqlalchemy.sockets import cut, went_dead
 from holdfast.store.sqlalchemy.statements import Statement, Values
 from holdfast.store.sqlalchemy.table import create
+from holdfast.store.sqlalchemy.turns import turns_of
 
 __all__ = ["Pooled"]
 
@@ -54,21 +54,20 @@ class Pooled:
         self._binds = not ours or engine.dialect.driver == "pymysql"  # else it is bound for good
         self._there = False
         self._begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else ""
-        alone = ours and engine.dialect.name == "sqlite" and not engine.dialect.is_async
-        self._gate = Gate(engine) if alone else None
+        self._turns = turns_of(engine, ours=ours)
 
     def run(
         self, statement: Statement, values: Values | list[Values], until: float, *, once: bool
     ) -> Done:
         """See `Links.run`."""
-        if self._gate is None:
+        if self._turns is None:
             return self._run(statement, values, until, once=once)
-        if not self._gate.lock.acquire(timeout=max(until - monotonic(), 0)):
+        if not self._turns.take(max(until - monotonic(), 0)):
             raise StoreTimeout(self.name, "other threads wrote for too long; nothing was done")
         try:
             return self._run(statement, values, until, once=once)
         finally:
-            self._gate.lock.release()
+            self._turns.give()
 
     def _run(
         self, statement: Statement, values: Values | list[Values], until: float, *, once: bool
@@ -151,10 +150,11 @@ class Pooled:
         """Run it on a driver's cursor: half the time SQLAlchemy's own way takes."""
         fairy = self._checkout(until)
         connection: Any = fairy.dbapi_connection
-        driver = fairy.driver_connection
         trial.sent = True
+        before = None
         try:
-            before = bind(driver) if self._binds else None
+            if self._binds:
+                before = bind(fairy.driver_connection)
             if not self._ours:
                 self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
             text, form = statement.text()
@@ -169,15 +169,14 @@ class Pooled:
                     done = Done(rows, cursor.rowcount)
             finally:
                 cursor.close()
-            if not self._ours:
-                self._dialect.reset_isolation_level(connection)
-                free(driver, before)
         except BaseException as error:
-            self._after(error, fairy, trial)
+            trial.broken = not errors.is_answer(error, self._dialect)
+            if trial.broken:
+                _discard(fairy)
+            else:
+                self._give_back(fairy, before)
             raise
-        if self._over:
-            fairy.invalidate()
-        fairy.close()
+        self._give_back(fairy, before)
         return done
 
     def _checkout(self, until: float) -> sa.PoolProxiedConnection:
@@ -188,20 +187,30 @@ class Pooled:
                 _discard(fairy)
                 continue
             if monotonic() >= until:
-                fairy.close()
+                self._rest(fairy)
                 raise sa.exc.TimeoutError
             notes[_SEEN] = True
             return fairy
 
-    def _after(
-        self, error: BaseException, fairy: sa.PoolProxiedConnection, trial: "_Trial"
-    ) -> None:
-        """Keep a connection whose statement was answered by an error, and no other."""
-        trial.broken = not errors.is_answer(error, self._dialect)
-        if trial.broken or not self._ours:
-            _discard(fairy)
-        else:
-            fairy.close()
+    def _give_back(self, fairy: sa.PoolProxiedConnection, before: Any) -> None:
+        """Put a connection that is whole back into its pool, as it was."""
+        if not self._ours:
+            try:
+                connection: Any = fairy.dbapi_connection
+                self._dialect.reset_isolation_level(connection)
+                free(fairy.driver_connection, before)
+            except BaseException:
+                _discard(fairy)
+                raise
+        self._rest(fairy)
+
+    def _rest(self, fairy: sa.PoolProxiedConnection) -> None:
+        pool = self.engine.pool
+        if self._over:
+            fairy.invalidate()
+        fairy.close()
+        if self._over:
+            pool.dispose()  # it came back after all the others were closed
 
     def _try_core(
         self,
