@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from face import until
@@ -20,7 +21,7 @@ from holdfast.store.tyrant import TyrantStore, wire
 from holdfast.store.tyrant.aio import AsyncTyrantClient
 from holdfast.store.tyrant.client import TyrantClient
 from holdfast.testing.trial import in_processes, in_threads
-from servers.proxy import Mute, Proxy
+from servers.proxy import Mute, Proxy, deaf_port
 from servers.tyrant import Tyrant, run_tyrant
 
 pytestmark = pytest.mark.server
@@ -153,6 +154,37 @@ def test_closing_in_mid_change_leaves_nothing_running(proxy: Proxy) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(body())
+
+
+def test_a_host_of_many_addresses_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = socket.getaddrinfo
+
+    def many(_: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        return found("127.0.0.1", port, *args, **kwargs) * 6
+
+    monkeypatch.setattr(socket, "getaddrinfo", many)
+    with deaf_port() as port, TyrantStore([("many", port)], timeout=0.5) as store:
+        start = time.monotonic()
+        with pytest.raises(StoreTimeout):
+            store.get("k")
+        with pytest.raises(StoreTimeout):
+            asyncio.run(store.aio.get("k"))
+        assert time.monotonic() - start < 2.5
+
+
+def test_the_next_address_of_a_host_is_tried(
+    tyrant: Tyrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = socket.getaddrinfo
+
+    def two(_: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        (real,) = found("127.0.0.1", port, *args, **kwargs)
+        return [(999, *real[1:]), real]  # a family this kernel does not know, as IPv6 may be
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with TyrantStore([("two", tyrant.address[1])], timeout=10) as store:
+        store.ping()
+        asyncio.run(store.aio.ping())
 
 
 # Restart, fork, loops

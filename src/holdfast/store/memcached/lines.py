@@ -7,6 +7,7 @@ makes a new one.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Lines:
         self._access = access
         self._lines: dict[Node, _Line] = {}
         self._ending: set[_Line] = set()
+        self._closed = False
 
     async def ask(
         self, node: Node, requests: Sequence[Request], until: float, then: Then | None = None
@@ -45,6 +47,8 @@ class Lines:
         """
         line = self._lines.get(node)
         if line is None or line.is_over():
+            if self._closed:  # while a task was between two requests
+                raise Unreached from ConnectionAbortedError("the store was closed")
             line = self._lines[node] = _Line(node, self._access, self._ending)
         replies = await line.ask(requests, until)
         if then is not None and (more := then(replies[0])) is not None:
@@ -63,11 +67,13 @@ class Lines:
 
     async def close(self) -> None:
         """Close all; who still waits is told."""
+        self._closed = True
         lines = {*self._lines.values(), *self._ending}
         await asyncio.gather(*(line.close() for line in lines))
 
     def drop(self) -> None:
-        """Let go of the sockets from outside; the loop is over."""
+        """Let go of the sockets from outside; the loop is over, or stands still."""
+        self._closed = True
         for line in {*self._lines.values(), *self._ending}:
             line.drop()
 
@@ -122,6 +128,8 @@ class _Line(asyncio.BufferedProtocol):
 
     def is_over(self) -> bool:
         """Return whether it is of no more use; looks for a goodbye the loop has not read yet."""
+        if not self._ready and self._opening is not None and self._opening.cancelling():
+            self._end(_loop_ends())  # whoever asks now clears up behind himself
         if self._ready and not self._over and not self._asked and self._hears():
             self._end(ConnectionResetError("the server closed the connection"))
         return self._over
@@ -141,9 +149,15 @@ class _Line(asyncio.BufferedProtocol):
                 )
             if access.login is not None:
                 await self._log_in(access.login)
+        except asyncio.CancelledError:
+            self._end(_loop_ends())
+            raise
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             self._end(error)
             return
+        finally:
+            if self._transport is None:
+                self._ending.discard(self)
         self._ready = True
         self._leave()
 
@@ -229,6 +243,13 @@ class _Line(asyncio.BufferedProtocol):
         if self._over:
             return
         self._over = True
+        self._tell(error)
+        self._ending.add(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _tell(self, error: Exception) -> None:
+        """Tell whoever waits, and wait for nothing more."""
         waiting, self._asked = self._asked, deque()
         for asked in waiting:
             if not asked.answer.done():
@@ -239,9 +260,6 @@ class _Line(asyncio.BufferedProtocol):
             self._alarm.cancel()
         if self._opening is not None and self._opening is not asyncio.current_task():
             self._opening.cancel()
-        if self._transport is not None:
-            self._ending.add(self)
-            self._transport.abort()
 
     async def close(self) -> None:
         """End it and wait until its socket is closed."""
@@ -255,5 +273,12 @@ class _Line(asyncio.BufferedProtocol):
         """Close the socket from outside; the loop is over, or stands still."""
         transport, self._transport = self._transport, None
         self._over = True
+        with contextlib.suppress(RuntimeError):  # it is over: nobody waits
+            error = ConnectionAbortedError("the store was closed")
+            self._loop.call_soon_threadsafe(self._tell, error)  # when it goes on
         if transport is not None:
             let_go(transport)
+
+
+def _loop_ends() -> ConnectionAbortedError:
+    return ConnectionAbortedError("its event loop ends")

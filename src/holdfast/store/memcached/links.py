@@ -72,10 +72,12 @@ class Links:
         except BaseException:
             link.close()
             raise
-        if self._closed or not all(_in_step(reply) for reply in replies):
-            link.close()
-        else:
+        if all(_in_step(reply) for reply in replies):
             idle.append(link)
+        else:
+            link.close()
+        if self._closed:  # in the meantime
+            self.close()
         return replies
 
     async def ask_all(

@@ -7,6 +7,7 @@ nothing that comes on it later can answer another question.
 """
 
 import asyncio
+import contextlib
 import math
 import socket
 from collections import deque
@@ -122,19 +123,17 @@ async def _open(host: str, port: int) -> socket.socket:
     for family, kind, protocol, _, place in await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM
     ):
-        link = socket.socket(family, kind, protocol)
-        try:
-            link.setblocking(False)  # noqa: FBT003 - a name of the standard library
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(link, place)
-        except OSError as error:
-            link.close()
-            failed = error
-        except BaseException:
-            link.close()
-            raise
-        else:
-            return link
+        with contextlib.ExitStack() as stack:
+            try:
+                link = stack.enter_context(socket.socket(family, kind, protocol))
+                link.setblocking(False)  # noqa: FBT003 - a name of the standard library
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await loop.sock_connect(link, place)
+            except OSError as error:
+                failed = error
+            else:
+                stack.pop_all()
+                return link
     raise Unreached(f"{host}:{port} is not to be reached: {failed}") from failed
 
 

@@ -23,7 +23,6 @@ T = TypeVar("T")
 PORT = 1978
 _MOST_IDLE = 64  # connections kept for the next call; threads that are more connect anew
 _AT_ONCE = 1 << 16
-_AT_ONCE_AND_EMPTY = struct.pack("ii", 1, 0)
 _LOSE_VALUES = {"table": "it keeps columns", "fixed-length": "it cuts off long values"}
 
 
@@ -218,11 +217,10 @@ class _Link:
 
     def __init__(self, host: str, port: int, deadline: float) -> None:
         try:
-            self._socket = socket.create_connection((host, port), _left(deadline))
+            self._socket = _connected(host, port, deadline)
         except OSError as error:
-            message = f"{host}:{port} is not to be reached: {error}"
             kind = TimeoutError if isinstance(error, TimeoutError) else Unreached
-            raise kind(message) from error
+            raise kind(f"{host}:{port} is not to be reached: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -266,10 +264,27 @@ class _Link:
         reset(self._socket)
 
 
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """Return a connection to the first of the host's addresses that can be reached."""
+    failed = OSError("it has no address")
+    for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with contextlib.ExitStack() as stack:
+            try:
+                link = stack.enter_context(socket.socket(family, kind, protocol))
+                link.settimeout(_left(deadline))
+                link.connect(place)
+            except OSError as error:
+                failed = error
+            else:
+                stack.pop_all()
+                return link
+    raise failed
+
+
 def reset(connected: socket.socket) -> None:
     """Close a socket at once; the system forgets what it has not sent, or sent in vain."""
     with contextlib.suppress(OSError):
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE_AND_EMPTY)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connected.close()
 
 
