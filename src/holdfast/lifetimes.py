@@ -116,9 +116,10 @@ class PerLoop(Generic[T]):
             gone = [self._taken(old) for old in over]
             self._things[loop] = thing
             self._ends[loop] = end = self._until_the_end(loop)
-        with contextlib.suppress(StopIteration):
-            end.asend(None).send(None)
+            with contextlib.suppress(StopIteration):
+                end.asend(None).send(None)
         self._drop_all(gone)
+        _drop_half_closed()
         return thing
 
     async def _until_the_end(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
@@ -158,15 +159,16 @@ class PerLoop(Generic[T]):
                     loop.call_soon_threadsafe(self._close_soon, loop, thing)
                     continue
             self._drop_all([thing])
+        _drop_half_closed()
 
     def _close_soon(self, loop: asyncio.AbstractEventLoop, thing: T) -> asyncio.Task[object]:
         task = loop.create_task(self._close(thing))
-        _closing.add(task)
+        _closing[task] = lambda: self._drop_all([thing])
         task.add_done_callback(lambda done: self._let_go(done, thing))
         return task
 
     def _let_go(self, task: asyncio.Task[object], thing: T) -> None:
-        _closing.discard(task)
+        _closing.pop(task, None)
         if task.cancelled() or task.exception() is not None:
             self._drop_all([thing])  # its loop ended first, or it failed half-way
 
@@ -216,10 +218,20 @@ def _is_going(transport: Any) -> bool:
 
 _alive: weakref.WeakSet[PerProcess[Any] | PerLoop[Any]] = weakref.WeakSet()
 _inherited: list[object] = []  # kept, so that no finalizer says goodbye on the parent's connections
-_closing: set[asyncio.Task[object]] = set()  # a loop keeps only weak references to its tasks
+_closing: dict[asyncio.Task[object], Callable[[], object]] = {}  # a loop's own references are weak
+
+
+def _drop_half_closed() -> None:
+    """Let go of what was closing when its loop was closed: who else would? It is kept here."""
+    for task, drop in _closing.copy().items():
+        if task.get_loop().is_closed() and _closing.pop(task, None) is not None:
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001 - it is seen to
+            drop()
 
 
 def _after_fork() -> None:
+    _inherited.extend(_closing.copy().items())
+    _closing.clear()
     for lifetime in list(_alive):
         lifetime.after_fork()
 
