@@ -1,8 +1,9 @@
 """The Redis store on a Cluster: slots that move, nodes that are silent, one exchange per node."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -161,6 +162,41 @@ def test_a_silent_node_is_silent_for_its_keys_alone(
             assert time.monotonic() < until, "it does not come back"
             time.sleep(0.05)
         assert store.get_many(KEYS) == {key: key.encode() for key in KEYS}
+
+
+def test_tasks_do_not_wait_for_a_node_that_is_not_theirs(cluster: RedisCluster) -> None:
+    frozen = cluster.servers[1]
+    with open_store(cluster.url, timeout=0.7) as store:
+
+        async def seconds_of(step: Coroutine[Any, Any, object]) -> float:
+            begun = time.monotonic()
+            with contextlib.suppress(StoreTimeout):
+                await step
+            return time.monotonic() - begun
+
+        async def use_all() -> None:
+            swaps = [seconds_of(store.aio.swap(key, key.encode(), b"new")) for key in KEYS]
+            gets = [seconds_of(store.aio.get(key)) for key in KEYS]
+            spent = await asyncio.gather(*swaps, *gets)
+            for key, seconds in zip(KEYS * 2, spent, strict=True):
+                if key_slot(key.encode()) * 3 // 16_384 != 1:
+                    assert seconds < 0.65, key
+
+        async def work() -> None:
+            await use_all()
+            frozen.server.pause()
+            for _ in range(2):  # less than others need to miss it
+                await use_all()
+
+        try:
+            store.put_many({key: key.encode() for key in KEYS})
+            asyncio.run(work())
+        finally:
+            frozen.server.go_on()
+        until = time.monotonic() + 20
+        while not works(store):
+            assert time.monotonic() < until, "it does not come back"
+            time.sleep(0.05)
 
 
 def works(store: OpenStore) -> bool:

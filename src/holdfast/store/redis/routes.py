@@ -58,6 +58,9 @@ class Route(Protocol):
     async def servers(self, until: float) -> list[Pool]:
         """Return all servers that hold data."""
 
+    def group_of(self, command: Words) -> Host | None:
+        """Return whom a command with one key was for when last asked: a hint, no promise."""
+
 
 class _Alone:
     """One server."""
@@ -70,6 +73,9 @@ class _Alone:
 
     async def servers(self, until: float) -> list[Pool]:  # noqa: ARG002 - the others need time
         return [self._pool]
+
+    def group_of(self, command: Words) -> None:
+        """All are for one."""
 
 
 class _Several:
@@ -130,6 +136,9 @@ class _Guarded(_Several):
     async def servers(self, until: float) -> list[Pool]:
         return [self._master or await self._find(until)]
 
+    def group_of(self, command: Words) -> None:
+        """All are for one."""
+
     async def _find(self, until: float) -> Pool:
         service = self._settings.service
         command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
@@ -162,6 +171,7 @@ class _Cluster(_Several):
         super().__init__(settings, dial)
         self._together = together
         self._table: list[Host | None] = []
+        self._last: list[Host | None] = []  # the table of before, where this one is no more
         self._nodes: list[Host] = []  # of the last table
 
     async def ask(self, commands: Sequence[Words], until: float) -> list[Reply]:
@@ -221,7 +231,7 @@ class _Cluster(_Several):
         hosts = [self._teller, *self._settings.hosts, *self._nodes]
         asked = [(host, self._pool(host)) for host in dict.fromkeys(hosts) if host is not None]
         (name, _), reply = await self._first(asked, ("CLUSTER", "SLOTS"), until)
-        self._table = table = words.slots(reply, name)
+        self._table = self._last = table = words.slots(reply, name)
         self._nodes = [host for host in dict.fromkeys(table) if host is not None]
         for host in set(self._pools).difference(self._nodes):
             self._pools[host].clear()  # it left, or has no slots: nobody talks to it
@@ -230,6 +240,9 @@ class _Cluster(_Several):
     async def servers(self, until: float) -> list[Pool]:
         table = self._table or await self._learn(until)
         return [self._pool(host) for host in dict.fromkeys(table) if host is not None]
+
+    def group_of(self, command: Words) -> Host | None:
+        return self._last[words.slot_of(command)] if self._last else None
 
 
 def _was_refused(reply: Reply) -> bool:

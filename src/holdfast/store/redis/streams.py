@@ -213,22 +213,31 @@ async def _at_once(steps: list[Coroutine[object, None, list[Reply]]]) -> list[li
 
 
 class _Gathered(Operations):
-    """Operations of one turn of the loop leave together: all GETs as one, all others as one."""
+    """Operations of one turn of the loop leave together: all GETs as one, all others as one.
+
+    In a Cluster they do so for each node, for nobody shall wait for a node that is not his.
+    """
 
     def __init__(self, route: Route, timeout: float) -> None:
         super().__init__(route, timeout)
         self._gets: Gather[str, Reply] = Gather(self._get_all)
-        self._others: Gather[Words, Reply] = Gather(self._ask_each)
+        self._others: dict[object, Gather[Words, Reply]] = {}
 
     def get(self, key: str) -> asyncio.Future[Reply]:
-        return self._gets.ask(check(key))
+        if self.route.joins:
+            return self._gets.ask(check(key))
+        return self.ask(("GET", check(key)))
 
     def ask(self, command: Words, until: float | None = None) -> asyncio.Future[Reply]:  # noqa: ARG002 - see below
         """See `Operations.ask`; a batch has its own deadline, the face keeps that of its caller."""
-        return self._others.ask(command)
+        group = command[0] == "GET", self.route.group_of(command)
+        gather = self._others.get(group)
+        if gather is None:
+            gather = self._others[group] = Gather(self._ask_each)
+        return gather.ask(command)
 
     async def _get_all(self, keys: list[str]) -> Sequence[Reply]:
-        if len(keys) > 1 and self.route.joins:
+        if len(keys) > 1:
             (found,) = await self._ask_each([("MGET", *keys)])
             return [found] * len(keys) if isinstance(found, Exception) else list(found)
         return await self._ask_each([("GET", key) for key in keys])
