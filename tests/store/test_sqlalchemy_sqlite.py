@@ -1,6 +1,7 @@
 """The SQLAlchemy store keeps the contract on SQLite, in its own words and in plain SQL."""
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfast import open_store
 from holdfast.clock import Clock, wall
+from holdfast.errors import StoreTimeout
 from holdfast.store.abilities import CanIncrement, CanScan, CanSweep
 from holdfast.store.address import parse
 from holdfast.store.protocol import OpenStore
@@ -153,3 +155,21 @@ def test_the_one_connection_of_an_async_engine_in_memory() -> None:
         await engine.dispose()
 
     asyncio.run(body())
+
+
+def test_a_late_call_of_an_async_engine_lets_its_loop_end(tmp_path: Path) -> None:
+    async def late() -> None:
+        url = f"sqlite+aiosqlite:///{tmp_path}/rows.db"
+        engine = create_async_engine(url, connect_args={"timeout": 1})
+        store = open_store(engine, timeout=0.2)
+        await store.aio.put("k", b"v")
+        with sqlite3.connect(tmp_path / "rows.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreTimeout):
+                await store.aio.put("k", b"w")
+            other.execute("ROLLBACK")
+        other.close()
+        assert await store.aio.get("k") in (b"v", b"w")
+        await engine.dispose()
+
+    in_threads(1, lambda _: asyncio.run(late()))  # which has its patience

@@ -54,8 +54,21 @@ def cut(connection: Any) -> None:
     elif kind == "pymysql":
         connection._force_close()  # noqa: SLF001 - its `close` would speak, and may wait
     elif kind == "aiosqlite":
-        connection.stop()
+        _end_thread(connection)
     elif (transport := _transport_of(connection)) is not None:
         let_go(transport)
         with contextlib.suppress(Exception):  # what remains to be told has nobody to hear it
             (connection.terminate if kind == "asyncpg" else connection.close)()
+
+
+def _end_thread(connection: Any) -> None:
+    """End the thread of aiosqlite's connection when its statement is over.
+
+    What SQLAlchemy closes afterwards has no thread any more and would wait for ever: for it the
+    connection is closed already.
+    """
+    inner = vars(connection)["_connection"]
+    if inner is not None:
+        vars(connection)["_connection"] = None
+        vars(connection)["_tx"].put_nowait((None, inner.close))
+        connection.stop()
