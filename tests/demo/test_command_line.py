@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import holdfast
+from servers.process import free_port
 
 COMMAND = "from holdfast.cli import main; main()"
 
@@ -63,10 +64,7 @@ def test_without_typer_the_command_says_what_installs_it() -> None:
 def test_a_place_that_cannot_be_written_is_said_clearly(name: str, tmp_path: Path) -> None:
     (tmp_path / "no").write_text("a file, so no folder can be made in it")
     (tmp_path / "folder").mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    ended = run("demo", "--port", port, "--db", str(tmp_path / name))
+    ended = run("demo", "--port", str(free_port()), "--db", str(tmp_path / name))
     assert ended.returncode != 0
     assert "db" in ended.stderr
     assert "Traceback" not in ended.stderr

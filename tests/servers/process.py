@@ -9,6 +9,7 @@ import ctypes
 import glob
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -20,10 +21,11 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Server", "folder_for", "free_port", "missing", "program"]
+__all__ = ["Server", "folder_for", "free_port", "is_stopped", "missing", "program"]
 
 _PATIENCE = 30.0  # seconds until a server that does not answer counts as broken
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_FIRST_PORT, _PORTS = 12_000, 20_000  # all of them below 32768, where the kernel's own begin
 
 
 def missing(what: str) -> None:
@@ -46,11 +48,21 @@ def program(name: str, *places: str) -> str:
 
 
 def free_port() -> int:
-    """Return a loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a loopback port nobody listens on now, and none of us is given while we run.
+
+    It is none of those that the kernel gives to clients and to who wants any: one of them would be
+    another's before a server that takes its time listens there, or listens there again.
+    """
+    while True:
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, socket.socket(socket.AF_UNIX) as claim:
+            try:
+                claim.bind(f"\0holdfast-tests-{port}")  # other workers, and other runs beside us
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            claim.detach()  # it is ours until this process ends
+        return port
 
 
 @contextlib.contextmanager
@@ -156,7 +168,7 @@ class Server:
         """Freeze it, all of its threads: it takes connections and answers nothing."""
         os.kill(self.pid, signal.SIGSTOP)
         states = list(Path(f"/proc/{self.pid}/task").glob("*/stat"))
-        while not all(_is_stopped(state) for state in states):
+        while not all(is_stopped(state) for state in states):
             time.sleep(0.001)
 
     def go_on(self) -> None:
@@ -164,9 +176,11 @@ class Server:
         os.kill(self.pid, signal.SIGCONT)
 
 
-def _is_stopped(state: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):  # this thread has just ended
-        return state.read_text().rpartition(")")[2].split()[0] in "Tt"
+def is_stopped(state: Path) -> bool:
+    """Return whether a thread, by its file in /proc, is frozen or has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        # Z: it has ended, and a parent that is frozen itself does not take notice
+        return state.read_text().rpartition(")")[2].split()[0] in "TtZX"
     return True
 
 

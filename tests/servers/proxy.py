@@ -225,6 +225,10 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
+        self._place = socket.socket()  # so that the port is nobody else's while we refuse
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = self._place.getsockname()[1]
         self._thread.start()
         self._do(self._listen())
         return self
@@ -235,6 +239,7 @@ class Proxy:
         self._thread.join(_PATIENCE)
         self._loop.run_until_complete(_end_the_rest())
         self._loop.close()
+        self._place.close()
 
     @property
     def open(self) -> int:
@@ -272,11 +277,9 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
 
     async def _listen(self) -> None:
-        door = socket.create_server(("127.0.0.1", self.port), backlog=1000)
-        door.settimeout(0)
-        self.port = door.getsockname()[1]
-        self._door = door
-        self._loop.add_reader(door, self._take)
+        self._door = socket.create_server(("127.0.0.1", self.port), backlog=1000)
+        self._door.settimeout(0)
+        self._loop.add_reader(self._door, self._take)
 
     def _take(self) -> None:
         # Not asyncio's server, which forgets for ever whom it takes while it is closed.

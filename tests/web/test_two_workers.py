@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from servers.process import free_port
+
 HERE = Path(__file__).parent
 PATIENCE = 30.0
 SERVERS = {
@@ -80,12 +82,6 @@ class Tab:
 
     def twin(self) -> "Tab":
         return Tab(self.port, self.cookie)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
