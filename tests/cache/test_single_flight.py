@@ -226,7 +226,7 @@ def test_the_thread_of_a_loop_never_waits_for_its_own_task(cache: Cache) -> None
     ended: list[tuple[str, str]] = []
     thread = threading.Thread(target=lambda: ended.append(asyncio.run(main())), daemon=True)
     thread.start()
-    thread.join(2)
+    thread.join(20)
     assert ended == [("by the task", "by the call")]
 
 
@@ -237,7 +237,7 @@ def test_after_a_delete_nobody_waits_for_what_is_doomed(cache: Cache) -> None:
         assert create.started.wait(10)
         cache.delete("k")
         try:
-            assert pool.submit(cache.get_or_create, "k", lambda: 2).result(1) == 2
+            assert pool.submit(cache.get_or_create, "k", lambda: 2).result(5) == 2
         finally:
             create.go.set()
         assert doomed.result() == 1

@@ -15,7 +15,7 @@ from holdfast.errors import StoreError, StoreTimeout
 from holdfast.store.protocol import AsyncStore, OpenStore
 from holdfast.testing.trial import in_threads
 
-__all__ = ["Face", "Outcome", "Step", "outcome_of", "until"]
+__all__ = ["Face", "Outcome", "Step", "outcome_of", "patiently", "until"]
 
 _LATE = 0.15  # seconds; less than any timeout of the suite
 _PATIENCE = 20.0  # seconds until a step counts as stuck
@@ -55,6 +55,17 @@ async def outcome_of(step: Coroutine[object, None, T]) -> Outcome[T]:
     return Outcome(value, error, time.monotonic() - started)
 
 
+async def patiently(ask: Callable[[], Coroutine[object, None, T]]) -> T:
+    """Return what may be asked again, when there is no fault: a busy machine is none."""
+    for _ in range(5):
+        outcome = await outcome_of(ask())
+        if not outcome.was_late:
+            break
+    if outcome.error is not None:
+        raise outcome.error
+    return cast("T", outcome.value)
+
+
 class Face:
     """One face of `store`; all its tasks run in one event loop, which stands still between calls.
 
@@ -76,13 +87,7 @@ class Face:
 
     def calmly(self, step: Step[T]) -> T:
         """Run a step that may be repeated, when there is no fault: a busy machine is none."""
-        for _ in range(5):
-            outcome = self.attempt(step)
-            if not outcome.was_late:
-                break
-        if outcome.error is not None:
-            raise outcome.error
-        return cast("T", outcome.value)
+        return self.do(lambda store: patiently(lambda: step(store)))
 
     def attempt(self, step: Step[T]) -> Outcome[T]:
         """Run one step, and tell what became of it."""
@@ -119,7 +124,7 @@ async def _together(store: AsyncStore, steps: Sequence[Step[T]]) -> list[Outcome
     return list(await asyncio.gather(*(outcome_of(step(store)) for step in steps)))
 
 
-def until(done: Callable[[], bool], what: str, patience: float = 5) -> None:
+def until(done: Callable[[], bool], what: str, patience: float = 20) -> None:
     """Wait until something is so."""
     end = time.monotonic() + patience
     while not done():

@@ -14,7 +14,7 @@ from face import Face, Outcome, Step, until
 
 from holdfast.errors import StoreTimeout
 from holdfast.store.protocol import OpenStore
-from servers.process import Server
+from servers.process import Server, is_stopped
 from servers.proxy import (
     Clean,
     Hold,
@@ -67,8 +67,7 @@ def wait_until_frozen(pid: int) -> None:
     """Wait until all threads of a process stand: the signal takes its time to reach them."""
 
     def stands() -> bool:
-        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+        return all(map(is_stopped, Path(f"/proc/{pid}/task").glob("*/stat")))
 
     until(stands, "all threads stand")
 
@@ -80,11 +79,13 @@ class FaultBase:
         timeout: What `open` gives each operation, in seconds.
         slack: What a busy machine may add.
         connections: How many connections one face may have open at the same time.
+        large: Bytes of a large value.
     """
 
     timeout = 0.4
     slack = 1.0
     connections = 60
+    large = 900_000
 
     @classmethod
     def run(cls) -> AbstractContextManager[Server]:

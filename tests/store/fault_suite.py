@@ -13,10 +13,11 @@ import contextlib
 import gc
 import itertools
 import threading
+import time
 import warnings
 
 import pytest
-from face import Face, Step, outcome_of, until
+from face import Face, Outcome, Step, outcome_of, patiently, until
 from fault_base import (
     HOLES,
     KEYS,
@@ -117,8 +118,8 @@ class FaultSuite(NetworkFaults):
 
     def test_a_frozen_server(self, server: Server, face: Face) -> None:
         for key, other in (("k00", "k01"), ("k02", "k03")):
-            self.freeze(server)
             try:
+                self.freeze(server)
                 self.check_timely(face.attempt(getting(key)))
                 self.check_timely(face.attempt(swapping("x", b"v", b"v")))
                 waker = threading.Timer(self.timeout / 2, self.thaw, [server])
@@ -142,10 +143,15 @@ class FaultSuite(NetworkFaults):
             finally:
                 server.start()
             assert face.calmly(getting("k00")) in (value_of("k00"), None)  # it may have forgotten
-            assert face.do(swapping("new", None, b"v")) is True
-            assert face.calmly(getting("new")) == b"v"
+            for new in ("new", "newer", "newest"):  # an unknown outcome is not asked again
+                outcome = face.attempt(swapping(new, None, b"v"))
+                if not outcome.was_late:
+                    break
+            assert outcome.value is True
+            assert face.calmly(getting(new)) == b"v"
 
     def test_a_restart_that_nobody_noticed(self, server: Server, kind: str) -> None:
+        self.timeout = 5.0  # no deadline is looked at: a busy machine has time for its one swap
         with self.opened(server.port, kind) as face:
             face.calmly(lambda store: store.put_many({key: value_of(key) for key in KEYS}))
             self.check_sound(face)
@@ -159,10 +165,16 @@ class FaultSuite(NetworkFaults):
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_task_poisons_nothing(self, proxy: Proxy, face: Face) -> None:
+        def is_own(outcome: Outcome[bytes | None], key: str) -> None:
+            assert outcome.value == value_of(key) or outcome.was_late
+
+        async def get(store: AsyncStore, key: str) -> Outcome[bytes | None]:
+            return await outcome_of(store.get(key))  # one that is cancelled first makes no `get`
+
         async def cancel_at(store: AsyncStore, moment: int) -> None:
             key, *others = (KEYS[(moment + step) % len(KEYS)] for step in range(4))
-            task = asyncio.ensure_future(store.get(key))
-            beside = [asyncio.ensure_future(store.get(other)) for other in others]
+            task = asyncio.ensure_future(get(store, key))
+            answers = asyncio.gather(*(get(store, other) for other in others))
             if moment < 8:
                 for _ in range(moment):
                     await asyncio.sleep(0)
@@ -170,9 +182,10 @@ class FaultSuite(NetworkFaults):
                 await asyncio.sleep((moment - 8) * 0.0004)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                assert await task == value_of(key)
-            assert await store.get(others[-1]) == value_of(others[-1])
-            assert await asyncio.gather(*beside) == [value_of(other) for other in others]
+                is_own(await task, key)
+            assert await patiently(lambda: store.get(others[-1])) == value_of(others[-1])
+            for outcome, other in zip(await answers, others, strict=True):
+                is_own(outcome, other)
 
         with proxy.under(Delay(0.005)):
             for moment in range(40):
@@ -182,14 +195,15 @@ class FaultSuite(NetworkFaults):
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_swap_is_sent_once(self, proxy: Proxy, face: Face) -> None:
         async def cancel_at(store: AsyncStore, moment: int) -> None:
-            old, new = await store.get("x"), b"swapped-%06d" % moment
-            task = asyncio.ensure_future(store.swap("x", old, new))
+            old, new = await patiently(lambda: store.get("x")), b"swapped-%06d" % moment
+            task = asyncio.ensure_future(outcome_of(store.swap("x", old, new)))
             await asyncio.sleep(moment * 0.0005)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                assert await task
+                outcome = await task
+                assert outcome.value or outcome.was_late
             await asyncio.sleep(0.02)
-            assert await store.get("x") in (old, new)
+            assert await patiently(lambda: store.get("x")) in (old, new)
             assert proxy.heard(new) + proxy.heard(new.hex().encode()) <= 1
 
         with proxy.under(Delay(0.004)):
@@ -200,12 +214,18 @@ class FaultSuite(NetworkFaults):
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_task_is_cancelled(self, proxy: Proxy, face: Face) -> None:
         async def cancel(store: AsyncStore, operation: Step[object]) -> object:
-            task = asyncio.ensure_future(operation(store))
-            await asyncio.sleep(self.timeout / 4)
-            task.cancel()
-            return (await asyncio.gather(task, return_exceptions=True))[0]
+            for _ in range(5):
+                begun = time.monotonic()
+                task = asyncio.ensure_future(operation(store))
+                await asyncio.sleep(self.timeout / 4)
+                slept = time.monotonic() - begun
+                task.cancel()
+                end = (await asyncio.gather(task, return_exceptions=True))[0]
+                if slept < self.timeout * 0.9:  # else the machine stood still until its deadline
+                    break
+            return end
 
-        much = {f"b{number}": bytes(900_000) for number in range(30)}
+        much = {f"b{number}": bytes(self.large) for number in range(30)}
         cancelled: tuple[type[BaseException], ...] = (asyncio.CancelledError,)
         cases = [(operation, cancelled) for operation in OPERATIONS.values()]
         # Much takes so long to prepare that the deadline may come first.
@@ -219,18 +239,20 @@ class FaultSuite(NetworkFaults):
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_200_cancelled_tasks_leak_no_connection(self, proxy: Proxy, face: Face) -> None:
-        async def cancel_many(store: AsyncStore, count: int) -> None:
+        async def cancel_many(store: AsyncStore, count: int) -> bool:
             tasks = [asyncio.ensure_future(store.get(KEYS[n % len(KEYS)])) for n in range(count)]
             await asyncio.sleep(0.006)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
-            assert any(isinstance(end, asyncio.CancelledError) for end in ends)
+            return any(isinstance(end, asyncio.CancelledError) for end in ends)
 
         with proxy.under(Delay(0.02)):
+            rounds = 0
             for count in [100] + [5] * 20:
-                face.do(lambda store: cancel_many(store, count))  # noqa: B023 - it runs at once
+                rounds += face.do(lambda store: cancel_many(store, count))  # noqa: B023 - it runs at once
                 assert proxy.open <= self.connections
+        assert rounds > 5, "most came in the middle; a busy machine misses some"
         self.check_sound(face)
         assert proxy.open <= self.connections
 

@@ -145,11 +145,11 @@ def test_endless_contention_ends_at_the_deadline(
     datastore_server: DatastoreServer, commits: Commits
 ) -> None:
     commits.errors = [google.Aborted("contention")] * 1000
-    with open_store(datastore_server.url, timeout=0.3) as store:
+    with open_store(datastore_server.url, timeout=1) as store:
         start = time.monotonic()
         with pytest.raises(StoreTimeout, match="nothing was done"):
             store.swap("contended", None, b"v")
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 4
         assert 3 < commits.count < 40
         commits.errors = []
         assert store.get("contended") is None
@@ -194,7 +194,7 @@ def test_threads_that_contend_lose_nothing(store: OpenStore) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
-    with run_datastore() as own, open_store(own.url, timeout=0.4) as store:
+    with run_datastore() as own, open_store(own.url, timeout=1) as store:
         store.put("k", b"v")
         own.server.pause()
         calls: list[Callable[[], object]] = [
@@ -209,7 +209,7 @@ def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
             start = time.monotonic()
             with pytest.raises(StoreTimeout):
                 call()
-            assert 0.3 < time.monotonic() - start < 1.2
+            assert 0.9 < time.monotonic() - start < 4
         own.server.go_on()
         store.ping()
         assert store.get("k") in {b"v", b"w", None}
@@ -226,7 +226,7 @@ def test_a_server_that_is_gone_and_one_that_comes_back() -> None:
         assert isinstance(caught.value.__cause__, google.ServiceUnavailable)
         with pytest.raises(StoreUnavailable):
             store.swap("k", b"v", b"w")
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 10
         own.server.start()
         assert store.swap("k", None, b"new"), "it kept nothing"
         assert asyncio.run(store.aio.get("k")) == b"new"

@@ -339,7 +339,7 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
     before = os.listdir("/proc/self/fd")  # noqa: PTH208 - descriptors are no paths
     store = DbmStore(path)
     in_threads(8, lambda n: [store.increment(f"n{n}") for _ in range(20)])
-    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= len(before)  # noqa: PTH208
 
 
 def test_urls(tmp_path: Path) -> None:

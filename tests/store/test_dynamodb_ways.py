@@ -135,14 +135,14 @@ def test_a_swap_and_a_reset(proxy: Proxy, store: OpenStore, *, before: bool) -> 
 
 
 def test_a_silent_server_is_a_timeout(proxy: Proxy, tmp_path: Path) -> None:
-    with through(proxy.port, table_for(tmp_path), timeout=0.3) as store:
+    with through(proxy.port, table_for(tmp_path), timeout=1) as store:
         store.put("k", b"v")
         with proxy.under(Swallow()):
             for work in (lambda: store.get("k"), lambda: store.swap("k", b"v", b"w")):
                 start = time.monotonic()
                 with pytest.raises(StoreTimeout) as caught:
                     work()
-                assert 0.25 <= time.monotonic() - start < 0.9
+                assert 0.9 <= time.monotonic() - start < 4
                 assert caught.value.__cause__ is not None
         assert store.get("k") in (b"v", b"w")
 

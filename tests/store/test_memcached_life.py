@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +35,7 @@ def own() -> Iterator[MemcachedServer]:
 
 def links_to(server: MemcachedServer, expected: int) -> int:
     """Return how many connections clients have; what is just closed gets time to be gone."""
-    until = time.monotonic() + 2
+    until = time.monotonic() + 10
     while True:
         links = server.stat("curr_connections") - 1  # who asks counts himself
         if links == expected or time.monotonic() > until:
@@ -47,9 +46,6 @@ def links_to(server: MemcachedServer, expected: int) -> int:
 def pause(server: MemcachedServer) -> None:
     """Freeze the server, and wait until all its threads are frozen."""
     server.server.pause()
-    threads = list(Path(f"/proc/{server.server.pid}/task").glob("*/stat"))
-    while any(stat.read_text().rpartition(")")[2].split()[0] != "T" for stat in threads):
-        time.sleep(0.01)
 
 
 @pytest.mark.slow
@@ -137,15 +133,15 @@ def test_a_silent_server_is_a_timeout(own: MemcachedServer) -> None:
         lambda store: store.swap("x", None, b"w"),
         lambda store: store.ping(),
     ]
-    with open_store(own.url, timeout=0.2) as store:
+    with open_store(own.url, timeout=0.5) as store:
         store.put_many({"k": b"v", "l": b"of another key"})
         pause(own)
         for step in steps:
             start = time.monotonic()
-            with pytest.raises(StoreTimeout, match=r"within 0\.2 s") as caught:
+            with pytest.raises(StoreTimeout, match=r"within 0\.5 s") as caught:
                 step(store)
             assert isinstance(caught.value.__cause__, TimeoutError)
-            assert 0.15 < time.monotonic() - start < 1.2
+            assert 0.45 < time.monotonic() - start < 3
         own.server.go_on()
         assert store.get("l") == b"of another key", "never the late answer to another question"
 
@@ -154,12 +150,12 @@ def test_a_silent_server_is_a_timeout(own: MemcachedServer) -> None:
 def test_a_silent_server_is_a_timeout_for_all_tasks(own: MemcachedServer) -> None:
     async def ended(work: Coroutine[object, None, object]) -> float:
         start = time.monotonic()
-        with pytest.raises(StoreTimeout, match=r"within 0\.2 s"):
+        with pytest.raises(StoreTimeout, match=r"within 0\.5 s"):
             await work
         return time.monotonic() - start
 
     async def body() -> None:
-        store = open_store(own.url, timeout=0.2).aio
+        store = open_store(own.url, timeout=0.5).aio
         await store.put_many({"k": b"v", "l": b"of another key"})
         pause(own)
         for _ in range(2):
@@ -167,7 +163,7 @@ def test_a_silent_server_is_a_timeout_for_all_tasks(own: MemcachedServer) -> Non
                 *(ended(store.get("k")) for _ in range(20)),
                 *(ended(store.swap("k", b"v", b"w")) for _ in range(20)),
             )
-            assert max(late) < 1.2
+            assert max(late) < 3
         own.server.go_on()
         assert await store.get("l") == b"of another key"
         await store.close()
@@ -207,7 +203,7 @@ def test_a_host_of_many_addresses_has_one_deadline(monkeypatch: pytest.MonkeyPat
             store.get("k")
         with pytest.raises(StoreTimeout, match=r"within 0\.5 s"):
             asyncio.run(store.aio.get("k"))
-        assert time.monotonic() - start < 2.5
+        assert time.monotonic() - start < 5
 
 
 def test_another_address_of_a_host_is_tried(

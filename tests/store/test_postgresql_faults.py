@@ -39,13 +39,18 @@ class TestPostgresqlFaults(FaultSuite):
     def freeze(self, server: Server) -> None:
         super().freeze(server)
         for backend in children_of(server):
-            os.kill(backend, signal.SIGSTOP)
+            tell(backend, signal.SIGSTOP)
             wait_until_frozen(backend)
 
     def thaw(self, server: Server) -> None:
         for backend in children_of(server):
-            os.kill(backend, signal.SIGCONT)
+            tell(backend, signal.SIGCONT)
         super().thaw(server)
+
+
+def tell(backend: int, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(backend, what)
 
 
 def children_of(server: Server) -> list[int]:

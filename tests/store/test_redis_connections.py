@@ -229,7 +229,7 @@ def test_a_restart_that_nobody_noticed() -> None:
 
 @pytest.mark.slow
 def test_a_frozen_server_ends_each_call_at_its_deadline() -> None:
-    with run_redis() as server, open_store(server.url, timeout=0.2) as store:
+    with run_redis() as server, open_store(server.url, timeout=0.5) as store:
         store.put_many({key: key.encode() for key in KEYS})
         spent: list[float] = []
 
@@ -253,7 +253,7 @@ def test_a_frozen_server_ends_each_call_at_its_deadline() -> None:
                 assert store.get(key) == key.encode(), "a late reply was taken for this one's"
 
         asyncio.run(work())
-        assert all(0.19 < seconds < 0.6 for seconds in spent), spent
+        assert all(0.49 < seconds < 3 for seconds in spent), spent
 
 
 def test_a_stream_that_was_reset_is_not_taken_for_who_has_its_number_now() -> None:
@@ -291,11 +291,11 @@ def test_all_addresses_of_a_host_share_one_deadline(monkeypatch: pytest.MonkeyPa
     with deaf_port() as port:
         found = socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM) * 5
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-        with open_store("redis://many", timeout=0.3) as store:
+        with open_store("redis://many", timeout=1) as store:
             begun = time.monotonic()
             with pytest.raises(StoreTimeout):
                 store.get("k")
-            assert time.monotonic() - begun < 1.2, "each of five had its own"
+            assert time.monotonic() - begun < 4, "each of five had its own"
 
 
 # Loops and processes

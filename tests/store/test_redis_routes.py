@@ -193,14 +193,14 @@ def test_a_late_reply_is_never_taken_for_anothers(face: str) -> None:
                 writer.write(b"+OK\r\n" * data.count(b"CLIENT\r\n"))
                 if b"GET" in data:
                     key = data.split(b"\r\n")[-2]
-                    await asyncio.sleep(0.75 if key == b"late" else 0)
+                    await asyncio.sleep(1.5 if key == b"late" else 0)
                     writer.write(b"$%d\r\n%b\r\n" % (len(key), key))
         writer.close()
 
     async def work() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        with open_store(f"redis://127.0.0.1:{port}", timeout=0.5) as store:
+        with open_store(f"redis://127.0.0.1:{port}", timeout=1) as store:
             get: Callable[[str], Awaitable[bytes | None]] = store.aio.get
             if face == "sync":
                 get = Offload(store).get
@@ -209,6 +209,6 @@ def test_a_late_reply_is_never_taken_for_anothers(face: str) -> None:
             assert await get("k") == b"k"
             await store.aio.close()
         server.close()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
 
     asyncio.run(work())

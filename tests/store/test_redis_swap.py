@@ -241,13 +241,13 @@ def test_several_slow_steps_share_one_deadline(face: str) -> None:
     answers = {b"CLIENT": b"+OK\r\n", b"COMMAND": b"*2\r\n*-1\r\n*-1\r\n"}
     answers |= {b"EVALSHA": b"-NOSCRIPT none\r\n", b"EVAL": b":1\r\n"}
     with (
-        server_that_loses_replies(answers, delay=0.12) as (url, got),
-        open_store(url, timeout=0.3) as store,
+        server_that_loses_replies(answers, delay=0.4) as (url, got),
+        open_store(url, timeout=1) as store,
     ):
         begun = time.monotonic()
         with pytest.raises(StoreTimeout):
             swap_on(face, store)
-        assert 0.29 < time.monotonic() - begun < 0.4
+        assert 0.99 < time.monotonic() - begun < 3
         assert any(b"EVALSHA" in data for data in got)
 
 

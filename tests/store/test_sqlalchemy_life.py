@@ -211,7 +211,7 @@ def test_a_row_that_others_hold(server: Database) -> None:
     with opened(server) as store:
         store.put("k", b"v")
         assert isinstance(store, SqlalchemyStore)
-        quick = open_store(server.url, table=store.table.name, timeout=0.3)
+        quick = open_store(server.url, table=store.table.name, timeout=1)
         engine = sa.create_engine(server.url)
         with engine.begin() as connection, quick:
             open_store(connection, table=store.table).put("k", b"theirs")
@@ -220,5 +220,5 @@ def test_a_row_that_others_hold(server: Database) -> None:
             begun = time.monotonic()
             with pytest.raises(StoreTimeout):
                 quick.swap("k", b"v", b"w")
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - begun < 5
         engine.dispose()

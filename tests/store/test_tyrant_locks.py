@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from face import until
 
 from holdfast.bridge import drive
 from holdfast.errors import StoreTimeout, StoreUnavailable
@@ -57,9 +58,12 @@ def test_a_held_lock_makes_every_write_wait(
 ) -> None:
     client.put(b"k", b"7" if write == "increment" else b"v")
     client.put(LOCK, b"held")
-    with TyrantStore([tyrant.address], timeout=0.1, lease=20) as store:
-        with pytest.raises(StoreTimeout):
-            WRITES[write](store)
+    with TyrantStore([tyrant.address], timeout=5, lease=20) as store:
+        with (
+            TyrantStore([tyrant.address], timeout=0.1, lease=20) as hurried,
+            pytest.raises(StoreTimeout),
+        ):
+            WRITES[write](hurried)
         assert store.get("k") in (b"v", b"7"), "nothing was written, and readers wait for nobody"
         client.out(LOCK)
         WRITES[write](store)
@@ -75,7 +79,7 @@ def test_a_dead_holder_is_inherited_from(
     client.put(LOCK, b"a dead one")
     began = time.monotonic()
     WRITES[write](store)
-    assert LEASE <= time.monotonic() - began < LEASE + 2
+    assert LEASE <= time.monotonic() - began < LEASE + 4
     assert store.get("k") in (b"w", b"8", None)
     assert client.fwmkeys(b"holdfast.") == [], "lock and heir are gone"
 
@@ -96,8 +100,16 @@ def test_what_was_seen_before_counts(tyrant: Tyrant, client: TyrantClient) -> No
             with pytest.raises(StoreTimeout):
                 store.put("k", b"v")
         time.sleep(LEASE - 0.2)
+        until(lambda: puts(store), "it is inherited, which a lease for each call would never be")
+        assert client.get(b"k") == b"v"
+
+
+def puts(store: TyrantStore) -> bool:
+    try:
         store.put("k", b"v")
-        assert store.get("k") == b"v"
+    except StoreTimeout:
+        return False
+    return True
 
 
 def test_a_lock_that_changes_hands_is_not_dead(tyrant: Tyrant, client: TyrantClient) -> None:
@@ -111,7 +123,7 @@ def test_a_lock_that_changes_hands_is_not_dead(tyrant: Tyrant, client: TyrantCli
     thread = threading.Thread(target=change_hands)
     thread.start()
     try:
-        store = TyrantStore([tyrant.address], timeout=1.2, lease=LEASE)
+        store = TyrantStore([tyrant.address], timeout=3, lease=2)  # a busy machine may stand still
         with store, pytest.raises(StoreTimeout):
             store.put("k", b"v")
     finally:
@@ -259,7 +271,7 @@ def test_a_server_that_takes_no_writes_is_told_from_a_lock() -> None:
 
 def test_add_if_absent_takes_no_lock(tyrant: Tyrant, client: TyrantClient) -> None:
     client.put(LOCK, b"held by one who stalls")
-    with TyrantStore([tyrant.address], timeout=0.2, lease=20) as store:
+    with TyrantStore([tyrant.address], timeout=5, lease=20) as store:
         assert store.swap("k", None, b"v")
         assert not store.swap("k", None, b"w")
         assert store.get("k") == b"v"
@@ -299,6 +311,6 @@ def test_a_cancelled_change_leaves_no_lock(store: TyrantStore, client: TyrantCli
     asyncio.run(body())
     assert client.get(b"k") == b"last"
     assert client.fwmkeys(b"holdfast.") == []
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     with pytest.raises(StoreUnavailable):
         store.get("k")
