@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import pytest
 
-from holdfast.errors import StoreUnavailable
-from holdfast.lifetimes import PerLoop, PerProcess
+from holdfast.errors import StoreTimeout, StoreUnavailable
+from holdfast.lifetimes import AT_ONCE, PerLoop, PerProcess, own_threads
 
 T = TypeVar("T")
 
@@ -460,3 +460,41 @@ class TestPerLoop:
         assert time.monotonic() - began < 4, "the parent's loop was not woken"
         things.close_outside()
         loop[0].close()
+
+
+def test_who_waits_too_long_for_a_thread_is_told_and_not_done() -> None:
+    threads, gate, done = own_threads(NAME, 0.05), threading.Event(), list[int]()
+    busy = [threads.here().submit(gate.wait, 10) for _ in range(AT_ONCE)]
+    late = [threads.here().submit(done.append, number) for number in range(100)]
+    time.sleep(0.1)
+    gate.set()
+    assert all(one.result(10) for one in busy)
+    for one in late:
+        with pytest.raises(StoreTimeout, match="no thread was free"):
+            one.result(10)
+    assert done == []
+    threads.close()
+
+
+def test_threads_that_were_closed_just_now_refuse_as_a_closed_store_does() -> None:
+    threads = own_threads(NAME, 10)
+    mine, gate = threads.here(), threading.Event()
+    under_way = mine.submit(gate.wait, 10)
+    threads.close()
+    with pytest.raises(StoreUnavailable):
+        mine.submit(gate.wait)
+    with pytest.raises(StoreUnavailable, match="the store is closed"):
+        threads.here()
+    gate.set()
+    assert under_way.result(10)
+
+
+def test_a_child_has_threads_of_its_own() -> None:
+    threads = own_threads(NAME, 10)
+    assert threads.here().submit(os.getpid).result(10) == os.getpid()
+
+    def work() -> None:
+        assert threads.here().submit(os.getpid).result(10) == os.getpid()
+
+    in_child(work)
+    threads.close()

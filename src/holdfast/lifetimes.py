@@ -1,4 +1,4 @@
-"""Lifetimes: things that last as long as a process or an event loop, such as a driver's clients.
+"""Lifetimes: things that last as long as a process or an event loop: a driver's clients, threads.
 
 Law: a connection is never used by a process or a loop it was not made in. After a fork the child
 makes its own and never speaks on what it inherited: one byte would reach the parent's server.
@@ -10,13 +10,19 @@ import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from holdfast.errors import StoreUnavailable
+from holdfast.clock import monotonic
+from holdfast.errors import StoreTimeout, StoreUnavailable
 
-__all__ = ["PerLoop", "PerProcess", "let_go"]
+__all__ = ["AT_ONCE", "PerLoop", "PerProcess", "let_go", "own_threads"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+AT_ONCE = 64
+"""Operations of one store that are under way in `own_threads`."""
 
 
 class PerProcess(Generic[T]):
@@ -65,6 +71,40 @@ class PerProcess(Generic[T]):
         _inherited.extend(self._things)
         self._things = []
         self._guard = threading.Lock()  # a thread that is not here may have held it
+
+
+def own_threads(name: str, timeout: float) -> PerProcess[Executor]:
+    """Return threads for the async face of a store whose driver blocks.
+
+    They are its own: in the loop's few, a silent server would hold up everybody's files and names.
+
+    Args:
+        name: The store's name.
+        timeout: Seconds an operation waits for a thread before `StoreTimeout`.
+    """
+    # without waiting: what is under way ends at its deadline, and what waits hears of the closing
+    return PerProcess(name, lambda: _Threads(name, timeout), lambda all_: all_.shutdown(wait=False))
+
+
+class _Threads(ThreadPoolExecutor):
+    """Refuses in the words of the store contract."""
+
+    def __init__(self, name: str, timeout: float) -> None:
+        super().__init__(AT_ONCE, thread_name_prefix="holdfast")
+        self._name, self._timeout = name, timeout
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        def in_time() -> T:
+            if monotonic() > until:
+                message = f"no thread was free for {self._timeout:g} s; nothing was done"
+                raise StoreTimeout(self._name, message)
+            return work(*args, **kwargs)
+
+        until = monotonic() + self._timeout
+        try:
+            return super().submit(in_time)
+        except RuntimeError as error:  # they were closed just now, or the program ends
+            raise StoreUnavailable(self._name, str(error)) from error
 
 
 class PerLoop(Generic[T]):

@@ -69,7 +69,7 @@ class NetworkFaults(FaultBase):
         self.check_sound(face)
 
     def test_a_server_that_reads_nothing(self, proxy: Proxy, face: Face) -> None:
-        much = {f"b{number}": bytes(900_000) for number in range(30)}
+        much = {f"b{number}": bytes(self.large) for number in range(30)}
         with proxy.under(Hold()):
             self.check_timely(face.attempt(lambda store: store.put_many(much)), slack=0.6)
         self.check_sound(face)

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import shutil
 import stat
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -237,6 +239,24 @@ def test_the_lock_files_are_bounded_and_closed(tmp_path: Path) -> None:
         store.put(f"k{number}", b"")
     assert locks_open(store) == 64
     store.close()
+    assert locks_open(store) == 0
+
+
+def test_two_may_close_at_the_same_time(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "rows")
+    store.put("k", b"v")
+
+    def work(number: int) -> None:
+        if number == 0:
+            with store._alone_with("k"):
+                begun.wait(10)
+                time.sleep(0.05)  # both wait for the lock now
+            return
+        begun.wait(10)
+        store.close()
+
+    begun = threading.Barrier(3)
+    in_threads(3, work)
     assert locks_open(store) == 0
 
 

@@ -13,15 +13,16 @@ from typing import Any, TypeVar
 from google.cloud import datastore
 from google.cloud.datastore_v1.types import Mutation
 
-from holdfast.bridge import BlockingStore
+from holdfast.bridge import BlockingStore, Offload
 from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
+from holdfast.lifetimes import own_threads
 from holdfast.store.address import Address, Options
 from holdfast.store.datastore.links import Link, Links
 from holdfast.store.datastore.rows import Place, Row, chunks
 from holdfast.store.datastore.wire import Login
-from holdfast.store.protocol import as_bytes
+from holdfast.store.protocol import AsyncStore, as_bytes
 
 __all__ = ["DatastoreStore", "open_client", "open_url"]
 
@@ -46,7 +47,11 @@ class DatastoreStore(BlockingStore):
         super().__init__(place.name)
         self._place = place
         self._links = Links(place, login, timeout)
+        self._threads = own_threads(place.name, timeout)
         self._clock = clock
+
+    def _async_face(self) -> AsyncStore:
+        return Offload(self, self._threads.here)
 
     def get(self, key: str) -> bytes | None:
         return self.get_many([key]).get(key)
@@ -125,6 +130,7 @@ class DatastoreStore(BlockingStore):
 
     def close(self) -> None:
         self._links.close()
+        self._threads.close()
 
     def _expires(self, ttl: float | None) -> float | None:
         return None if ttl is None else self._clock() + ttl

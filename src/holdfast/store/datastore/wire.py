@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import google.auth
 import requests
+import urllib3
 from google.api_core import exceptions
 from google.auth import credentials as known
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
@@ -21,8 +22,12 @@ from google.cloud.datastore_v1 import types
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from holdfast.errors import StoreTimeout, StoreUnavailable
+from holdfast.lifetimes import AT_ONCE
+from holdfast.replies import Timely, close_pools
 from holdfast.store.datastore.rows import Place
 
 __all__ = ["Login", "Wire", "datastore_errors"]
@@ -34,7 +39,7 @@ _Anonymous: Any = known.AnonymousCredentials
 _Status: Any = status_pb2.Status
 _SCOPES = ["https://www.googleapis.com/auth/datastore"]
 _PROTOBUF = "application/x-protobuf"
-_POOL = 64  # connections kept; more threads than that open some anew
+_POOL = AT_ONCE  # connections kept; more threads than that open some anew
 _CHUNK = 1 << 16
 _ANSWERS: dict[str, Any] = {
     "lookup": types.LookupResponse,
@@ -56,6 +61,33 @@ class Login(NamedTuple):
     endpoint: str = "https://datastore.googleapis.com"
 
 
+class _Connection(HTTPConnection):
+    response_class = Timely
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = Timely
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools: Any = {"http": _Pool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = pools
+
+    def close(self) -> None:
+        close_pools(self.poolmanager)
+        super().close()
+
+
 class Wire:
     """The connections of one process to the service; for all its threads.
 
@@ -74,7 +106,7 @@ class Wire:
         self._url = f"{endpoint}/v1/projects/{place.project}"
         self._session = _AuthorizedSession(credentials)
         for start in ("https://", "http://"):
-            self._session.mount(start, HTTPAdapter(pool_maxsize=_POOL))
+            self._session.mount(start, _Adapter(pool_maxsize=_POOL))
         where = f"project_id={place.project}"
         if place.database:
             where += f"&database_id={place.database}"
@@ -114,11 +146,13 @@ class Wire:
             url,
             data=body,
             headers=self._headers,
-            timeout=left,
+            timeout=urllib3.Timeout(total=left),
             max_allowed_time=left,
             stream=True,
             allow_redirects=False,
         ) as response:
+            if not _tells_its_length(response):
+                raise requests.ConnectionError("it ended among its headers")
             parts = []
             for part in response.iter_content(_CHUNK):
                 parts.append(part)
@@ -129,6 +163,14 @@ class Wire:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+def _tells_its_length(response: requests.Response) -> bool:
+    """Return whether it would be noticed if a part of the body were missing."""
+    headers = response.headers
+    return headers.get("Content-Length", "").isdigit() or (
+        headers.get("Transfer-Encoding", "").lower() == "chunked"
+    )
 
 
 @contextlib.contextmanager

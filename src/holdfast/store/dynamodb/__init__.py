@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from holdfast.bridge import BlockingStore
+from holdfast.bridge import BlockingStore, Offload
 from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
 from holdfast.keys import check
+from holdfast.lifetimes import own_threads
 from holdfast.store.address import Address, Options
 from holdfast.store.dynamodb import words
 from holdfast.store.dynamodb.tables import Settings, Table
-from holdfast.store.protocol import as_bytes
+from holdfast.store.protocol import AsyncStore, as_bytes
 
 __all__ = ["DynamodbStore", "open_client", "open_url"]
 
@@ -25,7 +26,7 @@ _READS, _WRITES = 100, 25  # items in one call
 
 
 class DynamodbStore(BlockingStore):
-    """Keeps bytes in a table of DynamoDB; its async face works in threads.
+    """Keeps bytes in a table of DynamoDB; its async face works in threads of its own.
 
     Args:
         table: The table's name.
@@ -46,7 +47,11 @@ class DynamodbStore(BlockingStore):
     ) -> None:
         super().__init__(f"dynamodb://{table}")
         self._table = Table(self.name, table, settings, timeout=timeout, create=create)
+        self._threads = own_threads(self.name, timeout)
         self._clock = clock
+
+    def _async_face(self) -> AsyncStore:
+        return Offload(self, self._threads.here)
 
     def get(self, key: str) -> bytes | None:
         row = self._row(check(key))
@@ -119,6 +124,7 @@ class DynamodbStore(BlockingStore):
 
     def close(self) -> None:
         self._table.close()
+        self._threads.close()
 
     def _item(self, key: str, value: words.Words, ttl: float | None) -> words.Words:
         until = None if ttl is None else self._clock() + ttl

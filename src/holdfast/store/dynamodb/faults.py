@@ -4,9 +4,12 @@ Law: every error of botocore is translated here and nowhere else. What may have 
 nobody heard of it, is a `StoreTimeout` where that is a question of its own.
 """
 
+from typing import Any
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectionError,  # noqa: A004 - botocore's own
     ConnectTimeoutError,
     CredentialRetrievalError,
@@ -20,9 +23,10 @@ from botocore.exceptions import (
 
 from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
 
-__all__ = ["Foreign", "code_of", "may_pass", "translated"]
+__all__ = ["Foreign", "check_whole", "code_of", "may_pass", "translated"]
 
 Foreign = (BotoCoreError, ClientError)
+_Closed: Any = ConnectionClosedError  # botocore has no types
 
 _BUSY = {
     "ProvisionedThroughputExceededException",
@@ -53,6 +57,14 @@ def code_of(error: BaseException | None) -> str:
     return code
 
 
+def check_whole(http_response: Any, **_: object) -> None:
+    """Raise where a part of the reply is missing: the driver takes it for one that says nothing."""
+    headers = http_response.headers
+    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"  # those check themselves
+    if not chunked and headers.get("Content-Length") != str(len(http_response.content)):
+        raise _Closed(endpoint_url=http_response.url)
+
+
 def may_pass(error: Exception) -> bool:
     """Return whether the same words may be taken if they are said again."""
     if isinstance(error, _LINE):
@@ -60,13 +72,16 @@ def may_pass(error: Exception) -> bool:
     return code_of(error) in _BUSY | _BROKEN
 
 
-def translated(error: Exception, store: str, timeout: float, *, doubt: bool) -> Exception:
+def translated(
+    error: Exception, store: str, timeout: float, *, doubt: bool, late: bool
+) -> Exception:
     """Return `error` in our words; `doubt`: whether it was done is a question of its own."""
     if isinstance(error, NoRegionError):
         return ConfigError(f"{store} needs a region: write ?region=eu-west-1 or set AWS_REGION")
-    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
-        return StoreTimeout(store, f"no answer within {timeout:g} s")
     unheard = isinstance(error, HTTPClientError) and not isinstance(error, EndpointConnectionError)
+    # a server that reads nothing breaks a connection, too
+    if isinstance(error, ReadTimeoutError | ConnectTimeoutError) or (late and unheard):
+        return StoreTimeout(store, f"no answer within {timeout:g} s")
     if doubt and (unheard or code_of(error) in _BROKEN):
         return StoreTimeout(store, "it broke off: whether it was done is unknown")
     return _unavailable(error, store)

@@ -11,10 +11,12 @@ from typing import Any
 
 import botocore.config
 import botocore.session
+from botocore import awsrequest
 
 from holdfast.clock import monotonic
 from holdfast.errors import StoreError, StoreTimeout, StoreUnavailable
-from holdfast.lifetimes import PerProcess
+from holdfast.lifetimes import AT_ONCE, PerProcess
+from holdfast.replies import Timely, close_pools
 from holdfast.store.dynamodb import faults, words
 
 __all__ = ["Settings", "Table"]
@@ -23,7 +25,23 @@ _Config: Any = botocore.config.Config  # botocore has no types
 _Session: Any = botocore.session.Session
 
 _FIRST_NAP, _LONGEST_NAP = 0.02, 0.5  # seconds between two tries
-_CONNECTIONS = 50  # kept for threads that ask at the same time; more are made and then closed
+_CONNECTIONS = AT_ONCE  # kept for threads that ask at once; more are made and then closed
+
+
+class _Connection(awsrequest.AWSHTTPConnection):
+    response_class = Timely
+
+
+class _SecureConnection(awsrequest.AWSHTTPSConnection):
+    response_class = Timely
+
+
+class _Pool(awsrequest.AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(awsrequest.AWSHTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +72,16 @@ class Settings:
             retries={"mode": "standard", "total_max_attempts": 1},
             parameter_validation=False,  # the words are our own
         )
-        return session.create_client(
+        client = session.create_client(
             "dynamodb",
             region_name=self.region or None,
             endpoint_url=self.endpoint or None,
             config=self.config.merge(ours),
         )
+        client.meta.events.register("after-call.dynamodb", faults.check_whole)
+        http = client._endpoint.http_session  # noqa: SLF001 - there is no other way to its connections
+        http._pool_classes_by_scheme.update(http=_Pool, https=_SecurePool)  # noqa: SLF001 - the same
+        return client
 
 
 class Table:
@@ -80,10 +102,12 @@ class Table:
         self._name = name
         self._timeout = timeout
         self._there = not create
+        self._closed = False
         self._clients = PerProcess(store, lambda: settings.client(timeout), _close)
 
     def close(self) -> None:
         """Close the client for good."""
+        self._closed = True
         self._clients.close()
 
     def read(self, operation: str, **said: Any) -> words.Words:
@@ -124,7 +148,12 @@ class Table:
         return self._patiently(lambda: self._said(operation, said), once=once)
 
     def _said(self, operation: str, said: words.Words) -> words.Words:
-        reply: words.Words = getattr(self._clients.here(), operation)(**said)
+        client = self._clients.here()
+        try:
+            reply: words.Words = getattr(client, operation)(**said)
+        finally:
+            if self._closed:  # meanwhile: the call may have opened a connection since
+                _close(client)
         return reply
 
     def _patiently(self, step: Callable[[], words.Words], *, once: bool) -> words.Words:
@@ -134,7 +163,8 @@ class Table:
             try:
                 return step()
             except faults.Foreign as error:
-                ours = faults.translated(error, self._store, self._timeout, doubt=once)
+                late = monotonic() >= until
+                ours = faults.translated(error, self._store, self._timeout, doubt=once, late=late)
                 if once or not faults.may_pass(error) or monotonic() + nap > until:
                     raise ours from error
             time.sleep(nap)
@@ -187,4 +217,5 @@ class Table:
 
 
 def _close(client: Any) -> None:
+    close_pools(client._endpoint.http_session._manager)  # noqa: SLF001 - there is no other way to it
     client.close()

@@ -66,7 +66,9 @@ class Stripes:
         """Close the lock files; waits for those who hold one."""
         for stripe in list(self._files):
             with self._locks[stripe]:
-                os.close(self._files.pop(stripe))
+                file = self._files.pop(stripe, None)  # another may be closing, too
+                if file is not None:
+                    os.close(file)
 
     def _locked(self, stripe: int, deadline: float) -> int:
         """Return the lock file of `stripe` that stands in the folder now, locked."""

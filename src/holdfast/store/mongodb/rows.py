@@ -7,7 +7,6 @@ pymongo's own that is cancelled may leave a connection behind, or a lock.
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from holdfast.bridge import BlockingStore, Offload
 from holdfast.errors import StoreTimeout
 from holdfast.keys import check
-from holdfast.lifetimes import PerProcess
+from holdfast.lifetimes import PerProcess, own_threads
 from holdfast.store.mongodb import words
 from holdfast.store.mongodb.clients import Clients
 from holdfast.store.mongodb.faults import broke, translated
@@ -28,7 +27,6 @@ __all__ = ["MongodbStore", "Place"]
 
 _TRIES = 100  # how often others may come between the steps of one increment
 _PAGE = 1000
-_AT_ONCE = 64  # operations of the async face; fewer than pymongo has connections
 _PAST_TILDE = "\x7f"  # sorts after every character a key may have
 
 
@@ -71,7 +69,7 @@ class MongodbStore(BlockingStore):
         super().__init__(place.name)
         self._place = place
         self._clients = PerProcess(place.name, clients.make, clients.close)
-        self._threads = PerProcess(place.name, _threads, _let_go)
+        self._threads = own_threads(place.name, place.timeout)
 
     def _async_face(self) -> AsyncStore:
         return Offload(self, self._threads.here)
@@ -243,11 +241,3 @@ class MongodbStore(BlockingStore):
         """Send what must not be done twice."""
         database = self._clients.here()[self._place.database]
         return words.checked(database.command(dict(command)))  # the driver writes into it
-
-
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="holdfast-mongodb")
-
-
-def _let_go(threads: ThreadPoolExecutor) -> None:
-    threads.shutdown(wait=False)  # what is under way ends at its deadline
