@@ -145,7 +145,7 @@ def test_a_silent_node_is_silent_for_its_keys_alone(
             frozen.server.pause()
             begun = time.monotonic()
             found = await asyncio.gather(*map(store.aio.get, KEYS), return_exceptions=True)
-            assert 0.45 < time.monotonic() - begun < 1
+            assert 0.45 < time.monotonic() - begun < 1.9
             for key, value in zip(KEYS, found, strict=True):
                 mine = key_slot(key.encode()) * 3 // 16_384
                 assert type(value) is (StoreTimeout if mine == 1 else bytes), key

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 KEY, TOKEN = "{shop}:count", "{shop}:token"  # in one slot
 WORKERS = 4
 ENOUGH = 150  # steps before the loss, and after it
-RECOVERY = 12.0  # seconds until all must go on
+RECOVERY = 20.0  # seconds until all must go on, also where one vote fails
 
 
 @dataclass(frozen=True)
