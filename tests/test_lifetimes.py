@@ -453,20 +453,20 @@ class TestPerLoop:
         began = time.monotonic()
         waker = threading.Timer(0.05, loop[0].call_soon_threadsafe, [loop[0].stop])
         waker.start()
-        late = loop[0].call_later(5, loop[0].stop)
+        late = loop[0].call_later(20, loop[0].stop)
         loop[0].run_forever()
         late.cancel()
         waker.join()
-        assert time.monotonic() - began < 4, "the parent's loop was not woken"
+        assert time.monotonic() - began < 15, "the parent's loop was not woken"
         things.close_outside()
         loop[0].close()
 
 
 def test_who_waits_too_long_for_a_thread_is_told_and_not_done() -> None:
-    threads, gate, done = own_threads(NAME, 0.05), threading.Event(), list[int]()
+    threads, gate, done = own_threads(NAME, 1), threading.Event(), list[int]()
     busy = [threads.here().submit(gate.wait, 10) for _ in range(AT_ONCE)]
     late = [threads.here().submit(done.append, number) for number in range(100)]
-    time.sleep(0.1)
+    time.sleep(1.2)
     gate.set()
     assert all(one.result(10) for one in busy)
     for one in late:
