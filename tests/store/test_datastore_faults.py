@@ -17,6 +17,7 @@ from holdfast.store.datastore.wire import Wire
 from holdfast.store.protocol import OpenStore
 from holdfast.testing.trial import in_processes, in_threads
 from servers.datastore import DatastoreServer, run_datastore
+from servers.process import free_port
 
 pytestmark = pytest.mark.server
 google: Any = exceptions  # its constructors have no types
@@ -233,6 +234,14 @@ def test_a_server_that_is_gone_and_one_that_comes_back() -> None:
         own.server.kill()
         own.server.start()
         assert store.get("k") is None, "a dead connection is found out"
+
+
+def test_who_is_refused_until_the_end_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASTORE_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+    with open_store("datastore://holdfast/Row", timeout=0.03) as store:
+        for _ in range(100):
+            with pytest.raises(StoreUnavailable):
+                store.get("k")
 
 
 @pytest.mark.slow

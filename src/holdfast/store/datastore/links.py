@@ -16,7 +16,7 @@ from google.cloud.datastore_v1 import types
 from holdfast.errors import StoreTimeout
 from holdfast.lifetimes import PerProcess
 from holdfast.store.datastore.rows import Place, Row
-from holdfast.store.datastore.wire import Login, Wire, datastore_errors
+from holdfast.store.datastore.wire import Login, NotSent, Wire, datastore_errors
 
 __all__ = ["Link", "Links"]
 
@@ -50,12 +50,16 @@ class Links:
             StoreUnavailable: The service refused, or cannot be reached.
         """
         until, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
+        before: api.GoogleAPICallError | None = None
         with datastore_errors(self._place.name):
             while True:
                 wire = self._wires.here()
                 try:
                     return work(Link(wire, self._place, until))
-                except (api.Aborted, api.ServiceUnavailable):
+                except NotSent as late:
+                    raise before or late from None  # why no time was left, where that is known
+                except (api.Aborted, api.ServiceUnavailable) as error:
+                    before = error
                     wait = random.uniform(pause / 2, pause)  # noqa: S311 - no secret
                     if time.monotonic() + wait > until:
                         raise

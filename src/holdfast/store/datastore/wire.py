@@ -30,7 +30,7 @@ from holdfast.lifetimes import AT_ONCE
 from holdfast.replies import Timely, close_pools
 from holdfast.store.datastore.rows import Place
 
-__all__ = ["Login", "Wire", "datastore_errors"]
+__all__ = ["Login", "NotSent", "Wire", "datastore_errors"]
 
 # Google's library has types in part: what comes out of these is checked where it is used
 api: Any = exceptions
@@ -47,6 +47,13 @@ _ANSWERS: dict[str, Any] = {
     "rollback": types.RollbackResponse,
     "runQuery": types.RunQueryResponse,
 }
+
+
+class NotSent(exceptions.DeadlineExceeded):
+    """The time was over before anything was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer in time")  # type: ignore[no-untyped-call]  # google's own
 
 
 class Login(NamedTuple):
@@ -126,11 +133,12 @@ class Wire:
         body = type(request).serialize(request)
         left = until - time.monotonic()
         if left <= 0:
-            raise _late()
+            raise NotSent
         try:
             status, answer = self._post(f"{self._url}:{method}", body, left, until)
         except requests.RequestException as error:
-            if isinstance(error, requests.Timeout) or time.monotonic() >= until:
+            late = time.monotonic() >= until and not _was_refused(error)
+            if isinstance(error, requests.Timeout) or late:
                 raise _late() from error
             raise api.ServiceUnavailable("cannot be reached") from error
         try:
@@ -163,6 +171,12 @@ class Wire:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+def _was_refused(error: requests.RequestException) -> bool:
+    """Return whether there was no connection, so that nothing can have been slow."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _tells_its_length(response: requests.Response) -> bool:
