@@ -165,8 +165,13 @@ class FaultSuite(NetworkFaults):
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
     def test_a_cancelled_task_poisons_nothing(self, proxy: Proxy, face: Face) -> None:
+        late = list[str]()
+
         def is_own(outcome: Outcome[bytes | None], key: str) -> None:
-            assert outcome.value == value_of(key) or outcome.was_late
+            if outcome.was_late:  # a busy machine, now and then; a poisoned connection each time
+                late.append(key)
+            else:
+                assert outcome.value == value_of(key)
 
         async def get(store: AsyncStore, key: str) -> Outcome[bytes | None]:
             return await outcome_of(store.get(key))  # one that is cancelled first makes no `get`
@@ -190,6 +195,7 @@ class FaultSuite(NetworkFaults):
         with proxy.under(Delay(0.005)):
             for moment in range(40):
                 face.do(lambda store: cancel_at(store, moment))  # noqa: B023 - it runs at once
+        assert len(late) <= 12, "of 160"
         self.check_sound(face)
 
     @pytest.mark.parametrize("kind", ["aio"], indirect=True)
