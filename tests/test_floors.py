@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "holdfast"
 FLOORS: list[set[str]] = [
     {"errors", "clock", "events", "entry", "keys", "durations", "signing", "codec"},
     {"locks", "store.protocol", "store.abilities"},
-    {"bridge", "lifetimes", "gather", "replies"},
+    {"bridge", "lifetimes", "gather", "replies", "dial"},
     {"store"},
     {"cache", "session", "limit", "observe"},
     {"web", "testing"},

@@ -1,8 +1,22 @@
 """What the servers of SQL databases share."""
 
-from servers.process import Server
+import os
+import pwd
 
-__all__ = ["Database"]
+from servers.process import Server, missing
+
+__all__ = ["Database", "user_named"]
+
+
+def user_named(name: str) -> str | None:
+    """Return whom a server runs as that refuses root; ourselves where we are not root."""
+    if os.getuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        missing(f"the user {name}")
+        return None
 
 
 class Database:

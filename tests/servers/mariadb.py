@@ -6,8 +6,6 @@ MariaDB that starts removes all it finds in a shared one, also those of others.
 
 import contextlib
 import functools
-import os
-import pwd
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from servers._database import Database
-from servers.process import Server, folder_for, free_port, missing, program
+from servers._database import Database, user_named
+from servers.process import Server, folder_for, free_port, program
 
 __all__ = ["Mariadb", "run_mariadb"]
 
@@ -61,7 +59,7 @@ def run_mariadb() -> Iterator[Mariadb]:
     """Make a server, run it, and remove it afterwards."""
     install = program("mariadb-install-db", "/usr/bin")
     mariadbd = program("mariadbd", "/usr/sbin", "/usr/libexec")
-    user = _user()
+    user = user_named(_USER)
     with folder_for(user) as folder:
         first = folder / "first.sql"
         first.write_text(
@@ -110,17 +108,6 @@ def _greets(port: int) -> bool:
     ):
         return bool(asker.recv(1))
     return False
-
-
-def _user() -> str | None:
-    """Return whom it runs as; ourselves where we are not root."""
-    if os.getuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(_USER).pw_name
-    except KeyError:
-        missing("the user mysql")
-        return None
 
 
 def _run(command: list[str]) -> None:

@@ -5,7 +5,6 @@ Law: it runs as the user `postgres` where we are root, because it refuses to run
 
 import contextlib
 import os
-import pwd
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from servers._database import Database
-from servers.process import Server, folder_for, free_port, missing, program
+from servers._database import Database, user_named
+from servers.process import Server, folder_for, free_port, program
 
 __all__ = ["Postgresql", "run_postgresql"]
 
@@ -80,7 +79,7 @@ class Postgresql(Database):
 def run_postgresql() -> Iterator[Postgresql]:
     """Make a cluster, run it, and remove it afterwards."""
     initdb, postgres = program("initdb", _PLACES), program("postgres", _PLACES)
-    with folder_for(_user()) as folder:
+    with folder_for(user_named(_USER)) as folder:
         data = folder / "data"
         _as_user([initdb, "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "-N"])
         server = _server(postgres, folder, data)
@@ -110,23 +109,12 @@ def _server(postgres: str, folder: Path, data: Path) -> Server:
     def answers() -> bool:
         return subprocess.run(ready, check=False).returncode == 0  # noqa: S603 - our own words
 
-    return _Cluster(command, port, user=_user(), answers=answers, log=folder / "log")
-
-
-def _user() -> str | None:
-    """Return whom it runs as; ourselves where we are not root."""
-    if os.getuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(_USER).pw_name
-    except KeyError:
-        missing("the user postgres")
-        return None
+    return _Cluster(command, port, user=user_named(_USER), answers=answers, log=folder / "log")
 
 
 def _as_user(command: list[str]) -> None:
     done = subprocess.run(  # noqa: S603 - our own words
-        command, user=_user(), capture_output=True, text=True, check=False, cwd="/"
+        command, user=user_named(_USER), capture_output=True, text=True, check=False, cwd="/"
     )
     assert done.returncode == 0, done.stderr
 

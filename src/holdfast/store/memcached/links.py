@@ -10,9 +10,8 @@ import functools
 import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from holdfast.clock import monotonic
+from holdfast.dial import connected, dial, left
 from holdfast.store.memcached.faults import Lost, Unreached
 from holdfast.store.memcached.nodes import Access, Node
 from holdfast.store.memcached.wire import Garbled, Reader, Refusal, Reply, Request, Then
@@ -151,7 +150,7 @@ class _Link:
             reader.feed(data)
 
     def _have_until(self, until: float) -> None:
-        self._socket.settimeout(_left(until))
+        self._socket.settimeout(left(until))
 
     def close(self) -> None:
         self._socket.close()
@@ -179,54 +178,18 @@ def _connect(node: Node, access: Access, until: float) -> _Link:
 
 def _entered(node: Node, access: Access, until: float) -> socket.socket:
     """Return a socket that is connected, over TLS where that is asked for."""
-    sock = _unix(node, until) if node.is_path else _tcp(node, until)
+    if node.is_path:
+        sock = connected(socket.socket(socket.AF_UNIX), node.host, until)
+    else:
+        sock = dial(node.host, node.port, until)
     if access.context is None:
         return sock
     try:
-        sock.settimeout(_left(until))
+        sock.settimeout(left(until))
         return access.context.wrap_socket(sock, server_hostname=node.host)
     except BaseException:
         sock.close()
         raise
-
-
-def _unix(node: Node, until: float) -> socket.socket:
-    return _connected(socket.socket(socket.AF_UNIX), node.host, until)
-
-
-def _tcp(node: Node, until: float) -> socket.socket:
-    """Return a socket of the first of the host's addresses that can be reached."""
-    refused: OSError = OSError(f"{node.host} has no address")
-    for family, kind, proto, _, address in socket.getaddrinfo(
-        node.host, node.port, type=socket.SOCK_STREAM
-    ):
-        try:
-            sock = _connected(socket.socket(family, kind, proto), address, until)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            refused = error
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-    raise refused
-
-
-def _connected(sock: socket.socket, address: Any, until: float) -> socket.socket:
-    try:
-        sock.settimeout(_left(until))
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _left(until: float) -> float:
-    left = until - monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
 
 
 def _in_step(reply: Reply) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from holdfast.clock import monotonic
+from holdfast.dial import dial, left
 from holdfast.store.tyrant import wire
 from holdfast.store.tyrant.wire import Command, Garbled, Reading
 
@@ -217,11 +218,10 @@ class _Link:
 
     def __init__(self, host: str, port: int, deadline: float) -> None:
         try:
-            self._socket = _connected(host, port, deadline)
+            self._socket = dial(host, port, deadline)
         except OSError as error:
             kind = TimeoutError if isinstance(error, TimeoutError) else Unreached
             raise kind(f"{host}:{port} is not to be reached: {error}") from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._inbox = bytearray()
@@ -237,7 +237,7 @@ class _Link:
 
     def exchange(self, commands: Sequence[Command[Any]], deadline: float) -> list[Any]:
         """Send the commands and return their answers."""
-        self._socket.settimeout(_left(deadline))
+        self._socket.settimeout(left(deadline))
         self._socket.sendall(b"".join([command.request for command in commands]))
         answers = []
         for command in commands:
@@ -250,7 +250,7 @@ class _Link:
         return answers
 
     def _receive(self, deadline: float) -> None:
-        self._socket.settimeout(_left(deadline))
+        self._socket.settimeout(left(deadline))
         piece = self._socket.recv(_AT_ONCE)
         if not piece:
             raise ConnectionResetError("the server closed the connection")
@@ -264,37 +264,8 @@ class _Link:
         reset(self._socket)
 
 
-def _connected(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a connection to the first of the host's addresses that can be reached."""
-    failed = OSError("it has no address")
-    for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        with contextlib.ExitStack() as stack:
-            try:
-                link = stack.enter_context(socket.socket(family, kind, protocol))
-                link.settimeout(_left(deadline))
-                link.connect(place)
-            except OSError as error:
-                failed = error
-            else:
-                stack.pop_all()
-                return link
-    raise failed
-
-
 def reset(connected: socket.socket) -> None:
     """Close a socket at once; the system forgets what it has not sent, or sent in vain."""
     with contextlib.suppress(OSError):
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connected.close()
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds that are left.
-
-    Raises:
-        TimeoutError: There are none.
-    """
-    left = deadline - monotonic()
-    if left <= 0:
-        raise TimeoutError("no answer in time")
-    return left
