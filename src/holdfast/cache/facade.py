@@ -226,20 +226,21 @@ class Cache(Face):
         if misplaced:
             raise ConfigError("write @cache.cached() with parentheses, and options by name")
         policy = self._policy.but(options)
+        return cast(
+            "Decorator", lambda function: decorate(function, self._plan(function, policy, key))
+        )
 
-        def decorator(function: Callable[..., Any]) -> Any:
-            plan = Plan(
-                function,
-                space=self._space,
-                near=self._core.near,
-                clock=self._clock,
-                policy=policy,
-                key=key,
-                engine=self._engines.of(function),
-            )
-            return decorate(function, plan)
-
-        return cast("Decorator", decorator)
+    def _plan(self, function: Callable[..., Any], policy: Policy, key: str | None) -> Plan:
+        """Return the plan of a function that is cached here; regions ask for it too."""
+        return Plan(
+            function,
+            space=self._space,
+            near=self._core.near,
+            clock=self._clock,
+            policy=policy,
+            key=key,
+            engine=self._engines.of(function),
+        )
 
     def close(self) -> None:
         """Close the store. Twice is fine."""
