@@ -7,7 +7,17 @@ never per call; what a feature needs and a store lacks is a `ConfigError` at sta
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
-__all__ = ["AsyncCanIncrement", "CanApply", "CanIncrement", "CanScan", "CanSweep", "Change"]
+from holdfast.store.bus import Bus
+
+__all__ = [
+    "AsyncCanIncrement",
+    "CanApply",
+    "CanIncrement",
+    "CanPublish",
+    "CanScan",
+    "CanSweep",
+    "Change",
+]
 
 T = TypeVar("T")
 Change = Callable[[bytes | None], tuple[bytes | None, float | None, T]]
@@ -61,4 +71,23 @@ class CanApply(Protocol):
         """Read `key`, write what `change` returns, both in one atomic step; return its answer.
 
         `change` must be pure and quick: a lock is held while it runs. It may run more than once.
+        """
+
+
+@runtime_checkable
+class CanPublish(Protocol):
+    """Can tell this process which keys others change."""
+
+    def bus(self, kind: str = "auto") -> Bus:
+        """Return a new bus over the store's servers; nothing is connected before its `listen`.
+
+        Closing the store closes it, too. All processes that share keys need the same kind; of the
+        same servers, `auto` comes to the same everywhere.
+
+        Args:
+            kind: How changes are told. Redis and Valkey: `tracking`, `pubsub`; PostgreSQL:
+                `listen`; `auto` is the best the server has.
+
+        Raises:
+            ConfigError: No such kind, or not with these servers or this driver.
         """
