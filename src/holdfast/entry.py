@@ -5,14 +5,17 @@ are no entry of ours are a `ValueError`, which engines take for absent.
 
 What a store holds under the key of a value is a msgpack array:
 
-    [1, nonce, stamp, fresh_until, stale_until, {label: stamp, ...}, value]     an entry
-    [2, nonce, stamp, fresh_until, stale_until, {label: stamp, ...}, value]     a counter
-    [0, nonce]                                                                  a marker
+    [1, nonce, stamp, fresh_until, stale_until, {label: stamp, ...}, value, more]     an entry
+    [2, nonce, stamp, fresh_until, stale_until, {label: stamp, ...}, value]           a counter
+    [0, nonce]                                                                        a marker
 
 `nonce` is 16 random bytes, so that no two writes are the same bytes. `stamp` is when the creation
 of the value started. `fresh_until` and `stale_until` are nil where there is no end. A label
 (`t:users`) names a stamp record; the entry is good only while that record holds the bytes written
-here. `value` is what the codec made. A marker reads as absent.
+here. `value` is what the codec made. A marker reads as absent. `more` is a map, and left out where
+it is empty: `form` is the fingerprint of the value's type (`holdfast.codec.typed`), `took` how many
+seconds its creation took, `idle` for how many seconds a read makes it fresh again, and `end` until
+when that may go on.
 """
 
 import enum
@@ -20,6 +23,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import ormsgpack
 
@@ -27,6 +31,7 @@ __all__ = ["Age", "Entry", "age", "lived", "make_marker", "make_stamp", "pack", 
 
 _MARKER, _ENTRY, _COUNTER = 0, 1, 2
 _NONCE = 16
+_MORE = {"form": bytes, "took": float | int, "idle": float | int, "end": float | int}
 
 
 class Age(enum.Enum):
@@ -48,6 +53,10 @@ class Entry:
         stale_until: When it may no longer be served stale either.
         labels: The stamps it depends on, as they were before its creation started.
         counter: Whether it is counted up in the store, and so never kept in a near tier.
+        form: The fingerprint of the type of the value; empty if it has none.
+        took: How many seconds its creation took; 0 if nobody wants to know.
+        idle: For how many seconds a read makes it fresh again; 0 if none does.
+        end: Until when that may go on.
     """
 
     value: bytes
@@ -56,6 +65,10 @@ class Entry:
     stale_until: float
     labels: Mapping[str, bytes]
     counter: bool = False
+    form: bytes = b""
+    took: float = 0.0
+    idle: float = 0.0
+    end: float = math.inf
 
 
 def age(fresh_until: float, stale_until: float, now: float) -> Age:
@@ -85,13 +98,34 @@ def pack(entry: Entry) -> bytes:
     kind = _COUNTER if entry.counter else _ENTRY
     times = [entry.stamp, entry.fresh_until, entry.stale_until]
     ends = [None if math.isinf(time) else time for time in times]  # JSON readers know no infinity
-    return ormsgpack.packb(
-        [kind, os.urandom(_NONCE), *ends, dict(entry.labels), entry.value],
-    )
+    rest = [dict(entry.labels), entry.value]
+    if entry.form or entry.took or entry.idle:
+        rest.append(_more(entry))
+    return ormsgpack.packb([kind, os.urandom(_NONCE), *ends, *rest])
+
+
+def _more(entry: Entry) -> dict[str, object]:
+    more: dict[str, object] = {}
+    if entry.form:
+        more["form"] = entry.form
+    if entry.took:
+        more["took"] = entry.took
+    if entry.idle:
+        more |= {"idle": entry.idle, "end": None if math.isinf(entry.end) else entry.end}
+    return more
 
 
 def _is_stamp(label: object, at: object) -> bool:
     return isinstance(label, str) and label.startswith(("t:", "n:")) and isinstance(at, bytes)
+
+
+def _read_more(more: object) -> Mapping[str, Any]:
+    match more:
+        case {**known} if known.keys() <= _MORE.keys():
+            known = {name: math.inf if at is None else at for name, at in known.items()}
+            if all(isinstance(at, _MORE[name]) for name, at in known.items()):
+                return known
+    raise ValueError("these bytes are no entry")
 
 
 def unpack(raw: bytes) -> Entry | None:
@@ -114,7 +148,9 @@ def unpack(raw: bytes) -> Entry | None:
             float() | int() | None as stale_until,
             dict(labels),
             bytes(value),
-        ] if all(_is_stamp(label, at) for label, at in labels.items()):
+            *rest,
+        ] if len(rest) <= 1 and all(_is_stamp(label, at) for label, at in labels.items()):
             ends = [math.inf if end is None else end for end in (fresh_until, stale_until)]
-            return Entry(value, stamp, ends[0], ends[1], labels, counter=kind == _COUNTER)
+            more = _read_more(rest[0]) if rest else {}
+            return Entry(value, stamp, *ends, labels, counter=kind == _COUNTER, **more)
     raise ValueError("these bytes are no entry")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from holdfast.cache import Cache
-from holdfast.cache.near import Near
+from holdfast.cache.near import Near, Traits
 from holdfast.errors import ConfigError
 from holdfast.testing.clock import ManualClock
 
@@ -38,7 +38,7 @@ class NearMachine(RuleBasedStateMachine):
     def fill(self, key: str, ttl: int, labels: set[str]) -> None:
         value, until = next(self.values), self.clock() + ttl
         hold = self.near.hold(key)
-        done = self.near.fill(hold, value, times=(until, until), labels=tuple(labels))
+        done = self.near.fill(hold, value, times=(until,) * 4, traits=Traits(tuple(labels)))
         self.near.release(hold)
         assert done is (ttl > 0)
         if done:
@@ -60,7 +60,7 @@ class NearMachine(RuleBasedStateMachine):
             case "fill":
                 self.fill(key, 5, set())
         value = next(self.values)
-        done = self.near.fill(hold, value, times=(until, until), labels=tuple(label))
+        done = self.near.fill(hold, value, times=(until,) * 4, traits=Traits(tuple(label)))
         self.near.release(hold)
         assert done is not refused
         if done:
@@ -99,7 +99,7 @@ class NearMachine(RuleBasedStateMachine):
         cell = self.near.cells.get(key)
         alive = cell is not None and cell.until > self.clock()
         old, until, labels = self.model[key] if alive else (0, self.clock() + 4, set())
-        assert self.near.add(key, by, self.clock() + 4, ()) == old + by
+        assert self.near.add(key, by, self.clock() + 4) == old + by
         self.model[key] = (old + by, until, labels)
 
     @invariant()
@@ -120,7 +120,7 @@ TestNear.settings = settings(max_examples=60, stateful_step_count=40, deadline=N
 
 def put(near: Near, key: str, *labels: str) -> None:
     hold = near.hold(key)
-    near.fill(hold, key, times=(1e12, 1e12), labels=labels)
+    near.fill(hold, key, times=(1e12,) * 4, traits=Traits(labels))
     near.release(hold)
 
 
@@ -151,7 +151,7 @@ def test_an_expired_entry_leaves_before_a_live_one() -> None:
     clock = ManualClock()
     near = Near(2, clock)
     hold = near.hold("old")
-    near.fill(hold, 1, times=(clock.now + 1, clock.now + 1))
+    near.fill(hold, 1, times=(clock.now + 1,) * 4)
     near.release(hold)
     near.cells["old"].hits += 3
     put(near, "live")
@@ -163,11 +163,11 @@ def test_an_expired_entry_leaves_before_a_live_one() -> None:
 def test_queues_that_were_lost_are_made_anew() -> None:
     near = Cache(max_entries=2)._core.near  # as in a child whose parent forked while it swept
     for key in ("a", "b"):
-        near.put(key, key, times=(math.inf, math.inf))
+        near.put(key, key, times=(math.inf,) * 4)
     near._small.clear()
     near._main.clear()
     for key in ("c", "d", "e"):
-        near.put(key, key, times=(math.inf, math.inf))
+        near.put(key, key, times=(math.inf,) * 4)
     assert len(near.cells) == 2
     assert near.cells["e"].value == "e"
 

@@ -15,7 +15,7 @@ from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING, creation
 from holdfast.cache.engine import Engine
 from holdfast.cache.found import near_labels
-from holdfast.cache.near import Near
+from holdfast.cache.near import Near, Traits
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import ANY, EVERYTHING, Space
 from holdfast.cache.stamps import Stamps
@@ -172,7 +172,9 @@ class World:
         if not self.far:
             near = self.processes[0].core.near
             hold = near.hold(KEY)
-            near.fill(hold, (0, "old"), times=(until, until + stale), labels=near_labels(labels))
+            traits = Traits(near_labels(labels))
+            times = (until, until, until + stale, until)
+            near.fill(hold, (0, "old"), times=times, traits=traits)
             near.release(hold)
             return
         known = drive(Stamps(Blocking(self.stage.rows), "").read(labels))

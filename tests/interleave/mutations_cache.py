@@ -202,14 +202,14 @@ MUTATIONS = [
     Mutation(
         "a placeholder that was removed still counts",
         "cache/near.py",
-        "            if hold.void or not hold.moved.isdisjoint(labels):\n",
+        "            if hold.void or not hold.moved.isdisjoint(traits.labels):\n",
         "            if not hold.moved.isdisjoint(labels):\n",
         f"{_ORDERS}test_read_and_change_in_one_process[delete]",
     ),
     Mutation(
         "a near put although its tag moved",
         "cache/near.py",
-        "            if hold.void or not hold.moved.isdisjoint(labels):\n",
+        "            if hold.void or not hold.moved.isdisjoint(traits.labels):\n",
         "            if hold.void:\n",
         f"{_ORDERS}test_read_and_change_in_one_process[tag]",
     ),

@@ -6,7 +6,7 @@ the `@cached` decorator.
 """
 
 from holdfast.cache.aio import AsyncCache
-from holdfast.cache.core import Stats
+from holdfast.cache.counts import Stats
 from holdfast.cache.creation import Creation, creation
 from holdfast.cache.decorate import Cached, CachedAsync
 from holdfast.cache.facade import Cache

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, Unpack, overload
 
-from holdfast.cache.core import Stats
+from holdfast.cache.counts import Stats
 from holdfast.cache.creation import NOTHING
 from holdfast.cache.engine import Engine
 from holdfast.cache.face import Face

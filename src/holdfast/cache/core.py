@@ -7,55 +7,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from holdfast.cache.counts import Counts, Stats
 from holdfast.cache.near import Near
 from holdfast.clock import Clock
 from holdfast.codec import Codec
 from holdfast.events import Observer
 from holdfast.locks import Flights
 
-__all__ = ["Core", "Counts", "Stats"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a cache did since it was made, in this process. Counts may miss a few under threads.
-
-    Attributes:
-        hits: Fresh values served, from either tier.
-        near_hits: Those of them that came from this process.
-        misses: Reads that found no fresh value.
-        stale: Stale values served.
-        creates: Values created.
-        errors: Operations of the far tier that failed.
-        evicted: Values turned out of the near tier to make room.
-        entries: Values the near tier holds now, expired ones included.
-    """
-
-    hits: int
-    near_hits: int
-    misses: int
-    stale: int
-    creates: int
-    errors: int
-    evicted: int
-    entries: int
-
-    @property
-    def ratio(self) -> float:
-        """Hits per read, 0 to 1."""
-        reads = self.hits + self.misses
-        return self.hits / reads if reads else 0.0
-
-
-@dataclass(slots=True)
-class Counts:
-    """What is counted besides the hits of near cells."""
-
-    far_hits: int = 0
-    misses: int = 0
-    stale: int = 0
-    creates: int = 0
-    errors: int = 0
+__all__ = ["Core"]
 
 
 @dataclass(slots=True)

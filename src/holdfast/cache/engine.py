@@ -16,6 +16,7 @@ from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING, Creation, lasting, running
 from holdfast.cache.fill import Create, Fill
 from holdfast.cache.found import Far, Found, Looks, near_labels
+from holdfast.cache.near import Traits
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import ANY, Item, Space, tag_label
 from holdfast.cache.stamps import Stamps
@@ -139,7 +140,9 @@ class Engine:
             return
         if self._far is None:
             for item, value in values.items():
-                self._near.put(item.near, value, times=times, labels=near_labels(item.labels))
+                traits = Traits(near_labels(item.labels))
+                four = (times[0], *times, times[0])
+                self._near.put(item.near, value, times=four, traits=traits)
             return
         holds = {item: self._near.hold(item.near) for item in values}
         older = {item.near for item in values}
@@ -147,8 +150,8 @@ class Engine:
             await self._put_far(self._far, values, times)
             until = min(times[0], now + policy.near_ttl)
             for item, value in values.items():
-                labels = near_labels(item.labels)
-                if self._near.fill(holds[item], value, times=(until, until), labels=labels):
+                traits = Traits(near_labels(item.labels))
+                if self._near.fill(holds[item], value, times=(until,) * 4, traits=traits):
                     older.discard(item.near)
         finally:
             self._near.drop(older)  # failed, unknown, or somebody wrote meanwhile
@@ -228,7 +231,7 @@ class Engine:
         now = self._core.clock()
         times = policy.times(NOTHING, now, self._core.draw())
         if self._far is None:
-            return self._near.add(item.near, by, times[0], near_labels(item.labels))
+            return self._near.add(item.near, by, times[0], Traits(near_labels(item.labels)))
         try:
             for tries in range(_COUNT_TRIES):
                 found = await self._looks.look(item)

@@ -10,7 +10,8 @@ from typing import Any, Never, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.bridge import drive
 from holdfast.cache.aio import AsyncCache
-from holdfast.cache.core import Core, Stats
+from holdfast.cache.core import Core
+from holdfast.cache.counts import Stats
 from holdfast.cache.creation import NOTHING
 from holdfast.cache.decorate import Decorator, decorate
 from holdfast.cache.engine import Engine

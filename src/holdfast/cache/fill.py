@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING, Creation, lasting, running
 from holdfast.cache.found import Far, Found, Looks, near_labels
-from holdfast.cache.near import Hold
+from holdfast.cache.near import Hold, Traits
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import ANY, Item, tag_label
 from holdfast.entry import Age, Entry, lived, make_marker, pack
@@ -157,7 +157,9 @@ class Fill:
         return until, until
 
     def _keep_near(self, value: Any, times: tuple[float, float], labels: tuple[str, ...]) -> bool:
-        return self.core.near.fill(self.hold, value, times=times, labels=near_labels(labels))
+        traits = Traits(near_labels(labels))
+        four = (times[0], *times, times[0])
+        return self.core.near.fill(self.hold, value, times=four, traits=traits)
 
     async def _encode(self, base: Found, value: Any) -> bytes:
         try:

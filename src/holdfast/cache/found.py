@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING
-from holdfast.cache.near import Hold
+from holdfast.cache.near import Hold, Traits
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import EVERYTHING, Item
 from holdfast.cache.stamps import Stamps
@@ -113,8 +113,8 @@ class Looks:
         self._core.counts.far_hits += 1
         if not found.counter:
             until = min(found.fresh_until, hold.since + policy.near_ttl)
-            labels = near_labels(found.labels)
-            self._core.near.fill(hold, found.value, times=(until, until), labels=labels)
+            traits = Traits(near_labels(found.labels))
+            self._core.near.fill(hold, found.value, times=(until,) * 4, traits=traits)
 
     def trouble(self, operation: str, error: StoreError) -> None:
         """Count a failure of the far tier and tell it."""
@@ -125,11 +125,10 @@ class Looks:
         cell = self._core.near.cells.get(item.near)
         if cell is None:
             return Found()
-        value, fresh_until, labels = cell.value, cell.until, cell.labels
-        stale_until = cell.stale_until
+        value, traits, (_, fresh_until, stale_until, _) = cell.value, cell.traits, cell.times
         if stale_until <= self._core.clock():
             return Found()
-        return Found(cell, value, fresh_until, stale_until, labels)
+        return Found(cell, value, fresh_until, stale_until, traits.labels)
 
     def _entry(self, item: Item, raw: bytes | None) -> Entry | None:
         if raw is None:

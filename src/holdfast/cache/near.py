@@ -13,11 +13,17 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from holdfast.cache.counts import Counts
 from holdfast.clock import Clock
 
-__all__ = ["Cell", "Hold", "Near"]
+__all__ = ["NO_TRAITS", "Cell", "Hold", "Near", "Times", "Traits"]
+
+Times = tuple[float, float, float, float]
+"""Until when a value may be served unasked, is fresh, may be served stale; and until when it may be
+made fresh again by being read (`sliding`)."""
 
 _NEVER = float("-inf")
 _MOST = 3.0  # uses beyond this give no longer life: yesterday's favourite must be able to leave
@@ -36,33 +42,58 @@ class Cell:
 
     __slots__ = ("_more", "hits", "until", "value")  # four, so that a cell is 64 bytes
 
-    def __init__(
-        self, value: Any, times: tuple[float, float], labels: tuple[str, ...], hits: float
-    ) -> None:
-        until, stale_until = times
+    def __init__(self, value: Any, times: Times, traits: "Traits", hits: float) -> None:
+        until = times[0]
         self.value = value
         self.until = until
         self.hits = hits
-        self._more = (stale_until, labels) if labels or stale_until != until else None
+        plain = until == times[1] == times[2] == times[3]
+        self._more: Any = traits if plain else (times, traits)
+
+    @property
+    def times(self) -> Times:
+        """All its times; they matter where there is no far tier."""
+        more = self._more  # once: it may die meanwhile
+        if type(more) is tuple:
+            times: Times = more[0]
+            return times
+        until = self.until
+        return until, until, until, until
 
     @property
     def stale_until(self) -> float:
         """It may be served stale before this time, where there is no far tier."""
-        more = self._more  # once: it may die meanwhile
-        return self.until if more is None else more[0]
+        return self.times[2]
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Its tags and namespaces."""
+    def traits(self) -> "Traits":
+        """What it has in common with others: its labels, and who counts its hits."""
         more = self._more
-        return () if more is None else more[1]
+        traits: Traits = more[1] if type(more) is tuple else more
+        return traits
 
     def die(self) -> None:
         """Be served no more. The time goes first: see the law of this file."""
         self.until = _NEVER
-        self._more = None
+        self._more = NO_TRAITS
         self.hits = 0.0
         self.value = None  # whoever still points here must not keep it alive
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traits:
+    """What cells have in common; one object for many, so that a cell stays small.
+
+    Attributes:
+        labels: The tags and namespaces that drop it.
+        counts: Who is told how often it was served, beside the near tier itself.
+    """
+
+    labels: tuple[str, ...] = ()
+    counts: Counts | None = None
+
+
+NO_TRAITS = Traits()
 
 
 class Hold:
@@ -118,6 +149,11 @@ class Near:
         """How often a value was served, of cells here and gone; a few may be lost to races."""
         return int(self._counted + sum(cell.hits for cell in list(self.cells.values())))
 
+    def hits_of(self, counts: Counts) -> int:
+        """Return how often a value was served whose hits `counts` is told."""
+        alive = [cell for cell in list(self.cells.values()) if cell.traits.counts is counts]
+        return int(counts.near_hits + sum(cell.hits for cell in alive))
+
     def hold(self, key: str) -> Hold:
         """Set a placeholder; every one needs its `release`."""
         hold = Hold(key, self._clock())
@@ -139,34 +175,32 @@ class Near:
         hold: Hold,
         value: Any,
         *,
-        times: tuple[float, float],
-        labels: tuple[str, ...] = (),
+        times: Times,
+        traits: Traits = NO_TRAITS,
     ) -> bool:
-        """Keep `value` if the placeholder still stands and none of `labels` moved; say whether.
+        """Keep `value` if the placeholder still stands and none of its labels moved; say whether.
 
         Args:
             hold: The placeholder.
             value: What to keep.
-            times: Until when it may be served, and until when stale.
-            labels: What else may drop it.
+            times: See `Times`.
+            traits: What else may drop it, and who counts its hits.
         """
         with self._lock:
-            if hold.void or not hold.moved.isdisjoint(labels):
+            if hold.void or not hold.moved.isdisjoint(traits.labels):
                 return False
-            if times[1] <= self._clock():
+            if times[2] <= self._clock():
                 return False
             self._void(hold.key)
             if self.max_entries > 0:
-                self._keep(hold.key, value, times, labels)
+                self._keep(hold.key, value, times, traits)
             return True
 
-    def put(
-        self, key: str, value: Any, *, times: tuple[float, float], labels: tuple[str, ...] = ()
-    ) -> None:
+    def put(self, key: str, value: Any, *, times: Times, traits: Traits = NO_TRAITS) -> None:
         """Keep `value`, and refuse what is under way: the last word where there is no far tier."""
         with self._lock:
             self._void(key)
-            self._keep(key, value, times, labels)
+            self._keep(key, value, times, traits)
 
     def drop(self, keys: Iterable[str]) -> None:
         """Forget `keys`, and refuse what is under way to them."""
@@ -197,7 +231,7 @@ class Near:
             self._turned_out.clear()
             self._turned_out_before.clear()
 
-    def add(self, key: str, by: int, until: float, labels: tuple[str, ...]) -> int:
+    def add(self, key: str, by: int, until: float, traits: Traits = NO_TRAITS) -> int:
         """Count up, in one step; a value that is not there counts as 0 and lives until `until`.
 
         Raises:
@@ -208,20 +242,18 @@ class Near:
             if cell is None or cell.until <= self._clock():
                 value = 0
             else:
-                value, until, labels = cell.value, cell.until, cell.labels
+                value, until, traits = cell.value, cell.until, cell.traits
             if type(value) is not int:
                 raise TypeError(f"{key!r} holds no integer")
             self._void(key)
-            self._keep(key, value + by, (until, until), labels)
+            self._keep(key, value + by, (until, until, until, until), traits)
             return value + by
 
     def _void(self, key: str) -> None:
         for hold in self._holds.get(key, ()):
             hold.void = True
 
-    def _keep(
-        self, key: str, value: Any, times: tuple[float, float], labels: tuple[str, ...]
-    ) -> None:
+    def _keep(self, key: str, value: Any, times: Times, traits: Traits) -> None:
         old = self.cells.get(key)
         if old is not None:
             hits = min(old.hits, _MOST)
@@ -231,8 +263,8 @@ class Near:
             while len(self.cells) >= self.max_entries:
                 self._evict()
             self._queue(key)
-        self.cells[key] = Cell(value, times, labels, hits)
-        for label in labels:
+        self.cells[key] = Cell(value, times, traits, hits)
+        for label in traits.labels:
             self._by_label.setdefault(label, set()).add(key)
 
     def _queue(self, key: str) -> None:
@@ -258,14 +290,20 @@ class Near:
             self._kill(key, cell)
 
     def _kill(self, key: str, cell: Cell, *, kept: float = 0.0) -> None:
-        self._counted += cell.hits - kept
-        for label in cell.labels:
+        traits = cell.traits
+        self._count(traits, cell.hits - kept)
+        for label in traits.labels:
             keys = self._by_label.get(label)
             if keys is not None:
                 keys.discard(key)
                 if not keys:
                     del self._by_label[label]
         cell.die()
+
+    def _count(self, traits: Traits, hits: float) -> None:
+        self._counted += hits
+        if traits.counts is not None:
+            traits.counts.near_hits += hits
 
     def _evict(self) -> None:
         """Make room for one."""
@@ -289,7 +327,7 @@ class Near:
                 continue
             if cell.hits > 0 and cell.stale_until > now:
                 left = min(cell.hits, _MOST) - 1
-                self._counted += cell.hits - left
+                self._count(cell.traits, cell.hits - left)
                 cell.hits = left
                 self._main.append(key)
                 continue

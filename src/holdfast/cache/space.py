@@ -16,9 +16,14 @@ A name that is longer than 180 characters, or has others than printable ASCII, i
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from holdfast.cache.counts import Counts
 from holdfast.errors import ConfigError
 from holdfast.keys import join
+
+if TYPE_CHECKING:
+    from holdfast.codec.typed import Form
 
 __all__ = ["ANY", "EVERYTHING", "Item", "Space", "tag_label"]
 
@@ -39,12 +44,16 @@ class Item:
         near: The key in the near tier.
         far: The key in a store.
         labels: The stamps its value depends on, so far as they are known: namespaces, then tags.
+        form: What its value is turned into for the far tier, where the codec cannot do it alone.
+        counts: Whose reads and creations are counted; None: those of the cache itself.
     """
 
     name: str
     near: str
     far: str
     labels: tuple[str, ...]
+    form: "Form | None" = None
+    counts: Counts | None = None
 
 
 def tag_label(tag: str) -> str:
@@ -91,7 +100,14 @@ class Space:
             return f"\0{self.path}\0{name}"
         return "\0\0" + name if name[:1] == "\0" else name
 
-    def item(self, name: str, tags: Iterable[str] = ()) -> Item:
+    def item(
+        self,
+        name: str,
+        tags: Iterable[str] = (),
+        *,
+        form: "Form | None" = None,
+        counts: Counts | None = None,
+    ) -> Item:
         """Return what a call about `name` needs to know."""
         if not isinstance(name, str):
             raise ConfigError(f"{name!r} is no cache key: a key is text")
@@ -101,4 +117,4 @@ class Space:
             else join(self.prefix, "v", name)
         )
         labels = (*self.labels, *dict.fromkeys(map(tag_label, tags)))
-        return Item(name, self.near(name), far, labels)
+        return Item(name, self.near(name), far, labels, form, counts)
