@@ -20,6 +20,8 @@ from bench.report import Table, machine, show, write_json
 TABLES = {
     "hit": "hit",
     "hit-async": "hit_async",
+    "misses": "cache_misses",
+    "far": "cache_far",
     "store": "store",
     "stores": "store_sync",
     "stores-async": "store_async",
