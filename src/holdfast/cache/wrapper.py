@@ -6,8 +6,11 @@ cost the same and are one entry. The index of a wrapper holds arguments *and the
 """
 
 import inspect
+import keyword
+import linecache
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from holdfast.cache.near import Cell
@@ -17,21 +20,22 @@ __all__ = ["Wrapper", "alias", "make_wrapper"]
 
 Index = dict[tuple[Any, ...], Cell]
 
-_HIT = """
-{kind} _hf_wrapper({parameters}):
+_HIT = """\
+{kind} {name}({parameters}):
     try:
         _hf_cell = _hf_index[{alias}]
     except (KeyError, TypeError, AttributeError):
-        return {wait} _hf_slow(({names}))
-    _hf_value = _hf_cell.value
-    if _hf_cell.until > _hf_clock():
-        _hf_cell.hits += 1.0
-        return _hf_value
-    return {wait} _hf_slow(({names}))
+        pass  # a failure of the function must not look like a failure of this
+    else:
+        _hf_value = _hf_cell.value
+        if _hf_cell.until > _hf_clock():
+            _hf_cell.hits += 1.0
+            return _hf_value
+    return {wait}_hf_slow(({names}))
 """
-_NO_HIT = """
-{kind} _hf_wrapper({parameters}):
-    return {wait} _hf_slow(({names}))
+_NO_HIT = """\
+{kind} {name}({parameters}):
+    return {wait}_hf_slow(({names}))
 """
 _REST = """
 def _hf_bind({parameters}):
@@ -41,6 +45,7 @@ def _hf_call(_hf_values):
     {unpack}
     return _hf_original({arguments})
 """
+_LONG = 1000  # bytes; the index keeps no argument that is longer
 _SCALARS = frozenset({int, str, bool, type(None), bytes, float})
 _VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
@@ -83,11 +88,13 @@ def make_wrapper(
     tuple_of = "".join(f"{name}, " for name in names)
     keys = [_alias_of(name, first=name == names[0]) for name in names if name in counting]
     quick = all(p.kind not in _VARIABLE for p in parameters if p.name in counting)
+    name = original.__name__ if _is_name(original.__name__) else "_hf_wrapper"
     coroutine = inspect.iscoroutinefunction(original)
-    code = (_HIT if quick else _NO_HIT) + _REST
-    code = code.format(
+    source = (_HIT if quick else _NO_HIT) + _REST
+    source = source.format(
         kind="async def" if coroutine else "def",
-        wait="await" if coroutine else "",
+        name=name,
+        wait="await " if coroutine else "",
         parameters=_parameters(signature),
         alias=", ".join(keys) or "()",
         names=tuple_of,
@@ -100,17 +107,29 @@ def make_wrapper(
         "_hf_slow": slow,
         "_hf_original": original,
     }
-    exec(compile(code, f"<holdfast wrapper of {original.__qualname__}>", "exec"), scope)  # noqa: S102 - made of a signature's names alone
-    for made in ("_hf_wrapper", "_hf_bind"):
-        _give_defaults(scope[made], signature)
-    return Wrapper(scope["_hf_wrapper"], scope["_hf_bind"], scope["_hf_call"])
+    exec(_compiled(source, original), scope)  # noqa: S102 - made of a signature's names alone
+    function, bind = scope.pop(name), scope["_hf_bind"]
+    for made in (function, bind):
+        _give_defaults(made, signature)
+    return Wrapper(function, bind, scope["_hf_call"])
+
+
+def _compiled(source: str, original: Callable[..., Any]) -> CodeType:
+    """Return the code of `source`, whose lines tracebacks can show."""
+    where = f"<holdfast wrapper of {original.__module__}.{original.__qualname__}>"
+    linecache.cache[where] = len(source), None, source.splitlines(keepends=True), where
+    return compile(source, where, "exec")
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def alias(counting: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Return what the index holds a call with these arguments under; None: it must not hold it.
 
     Only exact plain scalars: others may change, or be equal to what they are not. Zero floats have
-    two signs that are equal.
+    two signs that are equal. Long ones are kept by nobody but their caller.
     """
     parts: list[Any] = []
     for number, (name, value) in enumerate(counting.items()):
@@ -119,6 +138,8 @@ def alias(counting: Mapping[str, Any]) -> tuple[Any, ...] | None:
             return None
         key = value.__cache_key__() if is_self else value
         if type(key) not in _SCALARS or (type(key) is float and not key):
+            return None
+        if key.__sizeof__() > _LONG:
             return None
         parts += (key, type(key))
         if is_self:
