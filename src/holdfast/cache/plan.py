@@ -20,6 +20,7 @@ from holdfast.cache.space import Item, Space
 from holdfast.cache.template import Template
 from holdfast.cache.wrapper import alias, make_wrapper
 from holdfast.clock import Clock
+from holdfast.codec.typed import form_of_result
 from holdfast.errors import ConfigError
 
 __all__ = ["Plan"]
@@ -64,6 +65,7 @@ class Plan:
             self._counting = [name for name in self._names if name in self._key.names]
         elif self._names[:1] == ["cls"]:
             self._counting = self._names[1:]
+        self._form = form_of_result(function)
         self._space = space
         self._near = near
         self._clock = clock
@@ -102,7 +104,8 @@ class Plan:
 
     def _item(self, values: Values, key: str) -> Item:
         arguments = dict(zip(self._names, values, strict=True)) if self._tags else {}
-        return self._space.item(key, [template.fill(arguments) for template in self._tags])
+        tags = [template.fill(arguments) for template in self._tags]
+        return self._space.item(key, tags, form=self._form)
 
     def _listed(self, arguments: Mapping[str, Any]) -> str:
         return ",".join([f"{name}={canonical(arguments[name])}" for name in self._counting])

@@ -1,0 +1,178 @@
+"""Reading annotations: which shape the values of a type have.
+
+Law: a class is read once, so that it may contain itself. What nobody here knows passes as it is:
+the codec says whether it can write it. A library is never imported: whose classes are annotated is
+there already.
+"""
+
+import dataclasses
+import enum
+import types
+import typing
+from collections import abc
+from collections.abc import Callable, Iterable
+from typing import Any, get_args, get_origin
+
+from holdfast.codec.typed import annotated, records
+from holdfast.codec.typed.shapes import Choice, Constant, Either, Fixed, Many, Pairs, Shape
+
+__all__ = ["Reader"]
+
+_SETS = (set, frozenset)
+_ALL = (list, tuple, set, frozenset)
+_MANY: dict[Any, tuple[type, ...]] = {
+    list: (list,),
+    set: (set,),
+    frozenset: (frozenset,),
+    abc.Sequence: (list, tuple),
+    abc.MutableSequence: (list,),
+    abc.Set: _SETS,
+    abc.MutableSet: (set,),
+    abc.Collection: _ALL,
+    abc.Iterable: _ALL,
+    abc.Container: _ALL,
+    abc.Reversible: (list, tuple),
+    # what a generator yields is kept as a list, where that was asked for
+    abc.Iterator: (list,),
+    abc.Generator: (list,),
+    abc.AsyncIterable: (list,),
+    abc.AsyncIterator: (list,),
+    abc.AsyncGenerator: (list,),
+}
+_PAIRS = (dict, abc.Mapping, abc.MutableMapping)
+
+
+class Reader:
+    """Reads the annotations that one form is about.
+
+    Attributes:
+        notes: Why classes that look as if they could be translated were not.
+    """
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._records: dict[Any, Shape] = {}
+
+    def read(self, annotation: Any) -> Shape:
+        """Return the shape of the values of `annotation`, whose names are resolved."""
+        annotation = annotated.bare(annotation)
+        origin, args = get_origin(annotation), get_args(annotation)
+        if origin is typing.Literal:
+            return self._literal(args)
+        if origin in (typing.Union, types.UnionType):
+            return self._either(args)
+        if args and (origin in _MANY or origin in _PAIRS or origin is tuple):
+            return self._container(origin, args)
+        if isinstance(origin or annotation, type):
+            return self._class(annotation, origin or annotation, args)
+        return Shape(annotated.label_of(origin or annotation))
+
+    def _literal(self, values: tuple[Any, ...]) -> Shape:
+        kinds = list(dict.fromkeys(map(type, values)))
+        if any(issubclass(kind, enum.Enum) for kind in kinds):
+            return self._either(kinds)
+        return Shape(f"Literal[{', '.join(sorted(map(repr, values)))}]")
+
+    def _either(self, members: Iterable[Any]) -> Shape:
+        shapes = {shape.label: shape for shape in map(self.read, members)}
+        parts = [shapes[label] for label in sorted(shapes)]  # Python keeps no order in A | B
+        if len(parts) == 1:
+            return parts[0]
+        label = " | ".join(part.label for part in parts)
+        return (Shape if all(part.as_is for part in parts) else Either)(label, parts)
+
+    def _container(self, origin: Any, args: tuple[Any, ...]) -> Shape:
+        fixed = origin is tuple and not (len(args) == 2 and args[1] is ...)
+        if not fixed and origin not in _PAIRS:
+            args = args[:1]
+        parts = [self.read(one) for one in args]
+        after = ", ..." if origin is tuple and not fixed else ""
+        name = annotated.label_of(origin).removeprefix("collections.abc.")
+        label = f"{name}[{', '.join(part.label for part in parts)}{after}]"
+        if all(part.as_is for part in parts):
+            return Shape(label, parts)
+        if fixed:
+            return Fixed(label, parts)
+        if origin in _PAIRS:
+            return Pairs(label, *parts)
+        return Many(label, parts[0], _MANY.get(origin, (tuple,)))
+
+    def _class(self, annotation: Any, kind: Any, args: tuple[Any, ...]) -> Shape:
+        known = self._records.get(annotation)
+        if known is None:
+            inner = ", ".join(self.read(one).label for one in args)
+            label = annotated.label_of(kind) + (f"[{inner}]" if inner else "")
+            known = self._records[annotation] = self._made(kind, args, label)
+        return known
+
+    def _made(self, kind: Any, args: tuple[Any, ...], label: str) -> Shape:
+        if issubclass(kind, enum.Enum):
+            return Choice(label, kind)
+        if kind is annotated.class_named("msgspec", "UnsetType"):
+            return Constant(label, kind())
+        sort = _sort(kind)
+        if sort is None:
+            return Shape(label)
+        shape = sort.shape(label, kind)
+        try:
+            sort.check(kind)
+            fields = sort.fields(kind, args)
+        except Exception as error:  # noqa: BLE001 - annotations are code of their own
+            self.notes.append(f"{label} cannot be kept far: {error}")
+            return Shape(label)
+        self._records[kind[args] if args else kind] = shape
+        shape.set_fields({name: self.read(one) for name, one in fields.items()})
+        return shape
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sort:
+    """One sort of classes with fields: its shape, and how its fields are found."""
+
+    shape: type[records.Record]
+    fields: Callable[[Any, tuple[Any, ...]], dict[str, Any]]
+    check: Callable[[Any], None] = lambda _: None
+
+
+def _sort(kind: Any) -> _Sort | None:
+    if typing.is_typeddict(kind):
+        return _TYPED_DICT
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return _NAMED_TUPLE
+    model = annotated.class_named("pydantic", "BaseModel")
+    if model is not None and issubclass(kind, model) and kind is not model:
+        return _MODEL
+    struct = annotated.class_named("msgspec", "Struct")
+    if struct is not None and issubclass(kind, struct) and kind is not struct:
+        return _STRUCT
+    return _DATACLASS if dataclasses.is_dataclass(kind) else None
+
+
+def _by_name(names: Iterable[str], kind: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+    hints = annotated.fields_of(kind, args)
+    return {name: hints.get(name, Any) for name in names}
+
+
+def _check_dataclass(kind: Any) -> None:
+    if kind.__new__ is not object.__new__:
+        raise TypeError("it has a __new__ of its own, or a base that Python makes itself")
+
+
+def _check_model(kind: Any) -> None:
+    if not kind.__pydantic_complete__ and not kind.model_rebuild(raise_errors=True):
+        raise TypeError("it names models that are not defined")
+
+
+_TYPED_DICT = _Sort(records.Keys, annotated.fields_of)
+_NAMED_TUPLE = _Sort(records.Tuple, lambda kind, args: _by_name(kind._fields, kind, args))
+_STRUCT = _Sort(records.Struct, lambda kind, args: _by_name(kind.__struct_fields__, kind, args))
+_MODEL = _Sort(
+    records.Model,
+    lambda kind, _: {name: field.annotation for name, field in kind.model_fields.items()},
+    _check_model,
+)
+_DATACLASS = _Sort(
+    records.Record,
+    lambda kind, args: _by_name([one.name for one in dataclasses.fields(kind)], kind, args),
+    _check_dataclass,
+)
