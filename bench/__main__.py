@@ -22,6 +22,7 @@ TABLES = {
     "hit-async": "hit_async",
     "misses": "cache_misses",
     "far": "cache_far",
+    "stampede": "cache_stampede",
     "store": "store",
     "stores": "store_sync",
     "stores-async": "store_async",

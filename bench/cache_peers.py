@@ -13,12 +13,19 @@ from urllib.parse import urlsplit
 __all__ = [
     "ROOM", "TTL", "aiocache", "aiocache_redis", "async_lru", "beaker", "cachebox", "cachetools",
     "cashews", "crowd_of_tasks", "crowd_of_threads", "diskcache", "diskcache_barrier", "dogpile",
-    "dogpile_redis", "holdfast", "holdfast_tasks", "lru", "theine",
+    "dogpile_redis", "holdfast", "holdfast_tasks", "lru",
+    "nothing", "theine",
 ]  # fmt: skip
 
 TTL, ROOM = 3600, 1000
 
 Decorate = Callable[[Callable[..., Any]], Any]
+
+
+@contextmanager
+def nothing() -> Iterator[Decorate]:
+    """No cache: what the callers themselves cost."""
+    yield lambda function: function
 
 
 @contextmanager
@@ -164,16 +171,14 @@ async def holdfast_tasks(url: str | None = None, *, near: bool = True) -> AsyncI
 
 
 @contextmanager
-def crowd_of_threads(create: Callable[..., Any], opener: Any, *arguments: Any) -> Iterator[Any]:
+def crowd_of_threads(create: Callable[..., Any], opener: Any) -> Iterator[Any]:
     """A scene of `tests/cache/crowd.py`: what `opener` decorates."""
-    with opener(*arguments) as decorate:
+    with opener() as decorate:
         yield decorate(create)
 
 
 @asynccontextmanager
-async def crowd_of_tasks(
-    create: Callable[..., Any], opener: Any, *arguments: Any
-) -> AsyncIterator[Any]:
+async def crowd_of_tasks(create: Callable[..., Any], opener: Any) -> AsyncIterator[Any]:
     """The same with tasks."""
-    async with opener(*arguments) as decorate:
+    async with opener() as decorate:
         yield decorate(create)

@@ -1,7 +1,8 @@
 """Servers for the tables: those of the tests, each running while its part of a table is measured.
 
 Law: client and server share one core, so that the figures are work done, not ways between cores. A
-server that is not to be had is `Absent`, which is a word in its row.
+server that is not to be had is `Absent`, which is a word in its row. Only where several processes
+are what is measured may they have all cores.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench.measure import Absent
 
-__all__ = ["one_core", "running"]
+__all__ = ["of_tests", "one_core", "running"]
 
 _TESTS = str(Path(__file__).parent.parent / "tests")
 
@@ -34,23 +35,33 @@ def one_core() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running(module: str, run: str) -> Iterator[Any]:
+def running(module: str, run: str, *, pinned: bool = True) -> Iterator[Any]:
     """Run `servers.<module>.<run>()` of the tests; yield what it yields, which has a `url`.
+
+    Args:
+        module: Which of the modules.
+        run: Which of its functions.
+        pinned: Keep this thread, the server and whatever is started here on one core.
 
     Raises:
         Absent: It is not to be had here.
     """
-    with one_core(), contextlib.ExitStack() as ends:
+    with one_core() if pinned else contextlib.nullcontext(), contextlib.ExitStack() as ends:
         yield _started(ends, module, run)
 
 
-def _started(ends: contextlib.ExitStack, module: str, run: str) -> Any:
+def of_tests(module: str) -> Any:
+    """Return a module of the tests' folder, which is no package of ours."""
     if _TESTS not in sys.path:
         sys.path.append(_TESTS)
+    return import_module(module)
+
+
+def _started(ends: contextlib.ExitStack, module: str, run: str) -> Any:
     try:
         import pytest
 
-        start = getattr(import_module(f"servers.{module}"), run)
+        start = getattr(of_tests(f"servers.{module}"), run)
     except ImportError as error:
         raise Absent(f"no server: not installed ({error.name})") from error
     try:

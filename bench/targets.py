@@ -76,6 +76,8 @@ SESSION_REDIS_WRITE = Target(
 UNTOUCHED = Target(5, "untouched session <= 1.5 us over a bare app", 1.5)
 SESSION_MEMORY = Target(5, "memory session >= 6x faster than Beaker", 6.0, at_least=True)
 SESSION_COOKIE = Target(5, "sealed cookie >= 6x faster than Beaker's", 6.0, at_least=True)
+STAMPEDE_CREATIONS = Target(6, "stampede of 4 x 50 callers: creations = 1", 1.0)
+STAMPEDE_SLOWEST = Target(6, "stampede of 4 x 50 callers: slowest <= 1.2x the creation", 1.2)
 INVALIDATION = Target(7, "new values after an invalidation during create, of 1", 1.0, at_least=True)
 RATIO_GAIN = Target(8, "points over LRU, room 1 %, Zipf >= 8", 8.0, at_least=True)
 RATIO_FLOOR = Target(8, "points under LRU, worst case <= 2", 2.0)
