@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from holdfast.cache import Cache, creation
+    from holdfast.cache.region import Regions, regions
     from holdfast.errors import (
         CodecError,
         ConfigError,
@@ -37,6 +38,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Cache": "holdfast.cache",
     "creation": "holdfast.cache",
+    "Regions": "holdfast.cache.region",
+    "regions": "holdfast.cache.region",
     "Decision": "holdfast.limit",
     "Limiter": "holdfast.limit",
     "Outcome": "holdfast.session",
@@ -72,6 +75,7 @@ __all__ = [
     "Limiter",
     "LockTimeout",
     "Outcome",
+    "Regions",
     "Session",
     "SessionCommitted",
     "SessionError",
@@ -82,6 +86,7 @@ __all__ = [
     "StoreUnavailable",
     "creation",
     "open_store",
+    "regions",
 ]
 
 

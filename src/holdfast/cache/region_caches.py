@@ -1,0 +1,100 @@
+"""The caches of one configuration.
+
+Law: regions with one URL share one store, and nothing else: each has its name before its keys, its
+own near tier and its own options. What was opened together is closed together.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from holdfast.cache.facade import Cache
+from holdfast.cache.region_options import Given, Written, kinds, unknown
+from holdfast.errors import ConfigError
+from holdfast.store.protocol import OpenStore
+from holdfast.store.registry import open_store
+
+__all__ = ["RegionCaches"]
+
+
+class RegionCaches:
+    """Caches by the names of their regions.
+
+    Raises:
+        ConfigError: An option cannot be meant.
+    """
+
+    def __init__(self, settings: Given) -> None:
+        self._given = settings
+        self._caches: dict[str, Cache] = {}
+        self._stores: dict[object, OpenStore] = {}
+        self._opened = ExitStack()  # if this fails nothing is closed, for nothing is connected yet
+        for region in settings.regions:
+            self._make(region)
+        if settings.others is not None:
+            self._cache("others", settings.of("others"))  # it must be possible
+
+    def __contains__(self, region: str) -> bool:
+        return region in self._caches or self._given.others is not None
+
+    def __getitem__(self, region: str) -> Cache:
+        if region not in self:
+            raise self.why_not(region)
+        return self._caches.get(region) or self._make(region)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._caches))
+
+    def why_not(self, region: str) -> ConfigError:
+        """Return the error of who wants a region that is not there."""
+        return ConfigError(f"{unknown('region', region, self)}: see regions.configure(...)")
+
+    def share(self, others: "RegionCaches") -> bool:
+        """Return whether a store is in `others` too, as only one that was given open can be."""
+        mine = {id(store) for store in self._stores.values()}
+        return any(id(store) in mine for store in others._stores.values())  # noqa: SLF001 - ours
+
+    def close(self) -> None:
+        """Close all caches and stores."""
+        self._opened.close()
+
+    def _make(self, region: str) -> Cache:
+        cache = self._caches[region] = self._cache(region, self._given.of(region))
+        self._opened.callback(cache.close)
+        return cache
+
+    def _cache(self, region: str, written: Mapping[str, Written]) -> Cache:
+        options = {option: each.value for option, each in written.items()}
+        for option, value in options.items():
+            if kinds()[option] is bool and type(value) is not bool:
+                raise ConfigError(f"{written[option].where}={value!r}: give True or False")
+        store = self._store(written["url"]) if "url" in written else None
+        options.pop("url", None)
+        prefix = options.get("prefix")
+        options["prefix"] = f"{prefix}.{region}" if prefix else region
+        options["enabled"] = self._given.enabled and options.get("enabled", True)
+        with _naming(region, written):
+            return Cache(store, **options)
+
+    def _store(self, written: Written) -> OpenStore | None:
+        url = written.value
+        if url is None:
+            return None
+        known = url if isinstance(url, str) else id(url)
+        if known not in self._stores:
+            try:
+                store = self._stores[known] = open_store(url)
+            except ConfigError as error:
+                raise ConfigError(f"{written.where}: {error}") from error
+            self._opened.callback(store.close)
+        return self._stores[known]
+
+
+@contextmanager
+def _naming(region: str, written: Mapping[str, Written]) -> Iterator[None]:
+    """Let an error that begins with an option begin with where that was written."""
+    try:
+        yield
+    except (ConfigError, TypeError) as error:
+        option, _, rest = str(error).partition("=")
+        where = f"{written[option].where}={rest}" if option in written else f"{region}: {error}"
+        raise ConfigError(where) from error

@@ -1,0 +1,122 @@
+"""Options of regions: what there is, and what was given for each.
+
+Law: pure. A region inherits the options of `default`. What cannot be meant is a `ConfigError` that
+begins with where it was written, and says what may have been meant.
+"""
+
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from holdfast.cache.policy import Options
+from holdfast.clock import Clock
+from holdfast.codec import Codec
+from holdfast.errors import ConfigError
+from holdfast.events import Observer
+
+__all__ = ["DEFAULT", "Given", "RegionOptions", "Written", "given", "kinds", "named", "unknown"]
+
+DEFAULT = "default"
+"""The region whose options all others inherit."""
+
+_REGION = re.compile(r"[A-Za-z0-9_\-]{1,40}")
+
+
+class RegionOptions(Options, total=False):
+    """What a region understands: the options of `Cache` and those of `Options`.
+
+    Attributes:
+        url: The first argument of `Cache`: a store's URL, a ready driver object, an open store, or
+            None to keep values in this process only. Default None. Regions with the same one share
+            the store and its connections, and nothing else.
+        prefix: Comes before the region's name, which is before all its keys: `shop.short_term:`.
+        near: See `Cache`, as for all that follow.
+        max_entries: How many values the near tier of this region holds.
+        codec: `"msgpack"`, `"json"` or a codec.
+        clock: UTC seconds.
+        observer: Told of trouble.
+        enabled: False creates each time and keeps nothing.
+    """
+
+    url: str | object | None
+    prefix: str
+    near: bool
+    max_entries: int
+    codec: Codec | str
+    clock: Clock
+    observer: Observer
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The value of an option, and where it was written, for errors."""
+
+    value: Any
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was given for all regions; nothing inherited yet."""
+
+    regions: dict[str, dict[str, Written]] = field(default_factory=dict)
+    others: dict[str, Written] | None = None
+    enabled: bool = True
+
+    def of(self, region: str) -> dict[str, Written]:
+        """Return the options of `region`, inherited ones included."""
+        own = self.regions.get(region, self.others or {})
+        return self.regions.get(DEFAULT, {}) | own
+
+
+def given(
+    regions: Mapping[str, RegionOptions], *, others: RegionOptions | None, enabled: bool
+) -> Given:
+    """Return what a program gave.
+
+    Raises:
+        ConfigError: A name cannot be one of a region, or there is no such option.
+    """
+    return Given(
+        {named(region): _written(region, options) for region, options in regions.items()},
+        None if others is None else _written("others", others),
+        enabled,
+    )
+
+
+def _written(region: str, options: RegionOptions) -> dict[str, Written]:
+    if not isinstance(options, Mapping):
+        raise ConfigError(f'{region}: give its options, such as {{"ttl": 60}}')
+    for option in options:
+        if option not in kinds():
+            raise ConfigError(f"{region}: {unknown('option', str(option), kinds())}")
+    return {option: Written(value, f"{region}.{option}") for option, value in options.items()}
+
+
+def named(region: str) -> str:
+    """Return `region` if it is a name for one.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not isinstance(region, str) or _REGION.fullmatch(region) is None:
+        raise ConfigError(f"region {region!r}: 1 to 40 letters, digits, '_' or '-'")
+    return region
+
+
+@functools.cache
+def kinds() -> dict[str, Any]:
+    """Return the names of all options with their types."""
+    return get_type_hints(RegionOptions)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return what to say of a name that is not known: what may have been meant, and what is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f", did you mean {near[0]}? There" if near else "; there"
+    return f"unknown {kind} {name}{meant} are {', '.join(names) or 'none'}"
