@@ -78,7 +78,7 @@ def test_wrong_calls_are_wrong_for_the_checker() -> None:
         user(7, loud=True)  # type: ignore[call-arg]
         user.invalidate("7")  # type: ignore[arg-type]
         Shop().item("3")  # type: ignore[arg-type]
-        cache.cached(ttl=[])  # type: ignore[arg-type]
+        cache.cached(ttl=[])  # type: ignore[call-overload]
 
     assert callable(never)
     one: Cached[[int], bytes] = Shop().item

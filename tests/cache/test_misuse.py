@@ -66,9 +66,9 @@ class Source:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (staticmethod(later), "below @staticmethod"),
-        (classmethod(later), "below @classmethod"),  # type: ignore[arg-type]
         (property(lambda _: 1), "below @property"),
+        (functools.cached_property(lambda _: 1), "below @cached_property"),
+        (functools.singledispatchmethod(lambda _: 1), "below each @register"),
         (functools.partial(later), "write a def"),
         (Source(), "write a def"),
         (max, "write a def"),
@@ -90,7 +90,7 @@ def test_a_lambda_and_a_bound_method_are_cached_under_a_key(cache: Cache) -> Non
 
 def test_parentheses_are_asked_for(cache: Cache) -> None:
     with pytest.raises(ConfigError, match=r"@cache\.cached\(\)"):
-        cache.cached(later)  # type: ignore[arg-type]
+        cache.cached(later)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("key", [1, b"k", None, ["k"]])

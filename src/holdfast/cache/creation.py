@@ -5,7 +5,7 @@ the innermost.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -88,16 +88,19 @@ def lasting(value: Any, key: str) -> Any:
     """Return the value a creation of `key` made, if it can be handed out more than once.
 
     Raises:
-        ConfigError: It is a coroutine or a generator.
+        ConfigError: It is a coroutine, or something else to be awaited, or an iterator.
     """
-    if inspect.iscoroutine(value):
-        value.close()
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
         raise ConfigError(
             f"{key!r}: a coroutine can be awaited only once: "
             f"await cache.aio.get_or_create, or decorate an `async def`"
         )
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
-        raise ConfigError(f"{key!r}: a generator can be read only once: create a list")
+    if isinstance(value, Iterator | AsyncIterator):  # a file, a map() or a cursor is one, too
+        raise ConfigError(
+            f"{key!r}: a {type(value).__name__} can be read only once: create a list of its items"
+        )
     return value
 
 

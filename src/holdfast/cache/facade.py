@@ -6,14 +6,14 @@ Law: signatures and the quick way of a hit, nothing else. A fresh near value nev
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Never, Self, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, Never, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.bridge import drive
 from holdfast.cache.aio import AsyncCache
 from holdfast.cache.core import Core
 from holdfast.cache.counts import Stats
 from holdfast.cache.creation import NOTHING
-from holdfast.cache.decorate import Decorator, decorate
+from holdfast.cache.decorate import Collector, Decorator, decorator
 from holdfast.cache.engine import Engine
 from holdfast.cache.face import Engines, Face
 from holdfast.cache.near import Near
@@ -206,9 +206,29 @@ class Cache(Face):
         """Return what this cache, with all its namespaces and both faces, did in this process."""
         return self._core.stats()
 
+    @overload
     def cached(
-        self, *misplaced: Never, key: str | None = None, **options: Unpack[Options]
-    ) -> Decorator:
+        self,
+        *misplaced: Never,
+        key: str | None = None,
+        collect: Literal[False] = False,
+        **options: Unpack[Options],
+    ) -> Decorator: ...
+    @overload
+    def cached(
+        self,
+        *misplaced: Never,
+        key: str | None = None,
+        collect: Literal[True],
+        **options: Unpack[Options],
+    ) -> Collector: ...
+    def cached(
+        self,
+        *misplaced: Never,
+        key: str | None = None,
+        collect: bool = False,
+        **options: Unpack[Options],
+    ) -> Decorator | Collector:
         """Return a decorator that keeps what a function returns.
 
         For `def` and `async def`, functions and methods. The decorated function has `key`, `peek`,
@@ -218,6 +238,7 @@ class Cache(Face):
             misplaced: None: the parentheses are needed even where there are no options.
             key: A template such as `"user:{user_id}"`, of arguments or their attributes; only those
                 named count. None: the function's module and name, and all arguments.
+            collect: Whether what is decorated are generator functions; they then return a list.
             options: See `Options`; tags may be templates too.
 
         Raises:
@@ -227,9 +248,7 @@ class Cache(Face):
         if misplaced:
             raise ConfigError("write @cache.cached() with parentheses, and options by name")
         policy = self._policy.but(options)
-        return cast(
-            "Decorator", lambda function: decorate(function, self._plan(function, policy, key))
-        )
+        return decorator(lambda function: self._plan(function, policy, key), collect=collect)
 
     def _plan(self, function: Callable[..., Any], policy: Policy, key: str | None) -> Plan:
         """Return the plan of a function that is cached here; regions ask for it too."""

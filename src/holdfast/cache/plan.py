@@ -5,6 +5,7 @@ Law: arguments are bound by the function's own signature. `cls` never counts; `s
 it shows there, and else at its first call.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -194,8 +195,10 @@ class Plan:
 
 def _signature(function: Any, *, keyed: bool) -> inspect.Signature:
     """Return the signature of what is decorated, if calls of it can have keys of their own."""
-    if isinstance(function, staticmethod | classmethod | property):
+    if isinstance(function, property | functools.cached_property):
         raise ConfigError(f"write @cached below @{type(function).__name__}")
+    if isinstance(function, functools.singledispatchmethod):
+        raise ConfigError("cache what is dispatched to: write @cached() below each @register")
     name = getattr(function, "__qualname__", None)
     try:
         signature = inspect.signature(function)
@@ -204,9 +207,12 @@ def _signature(function: Any, *, keyed: bool) -> inspect.Signature:
     if name is None:
         raise ConfigError(f"{function!r} is no function with a signature: write a def around it")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{name}: a generator cannot be cached; return a list")
-    if not keyed and name.endswith("<lambda>"):
-        raise ConfigError(f"{name}: all of a module have this name; write a def, or key='...'")
+        raise ConfigError(
+            f"{name}: a generator cannot be cached; write @cached(collect=True), "
+            f"and it returns a list"
+        )
+    if not keyed and name.rpartition(".")[2] in ("<lambda>", "_"):
+        raise ConfigError(f"{name}: many of a module have this name; write a def, or key='...'")
     owner = getattr(function, "__self__", None)
     if not keyed and not isinstance(owner, type | ModuleType | None):
         raise ConfigError(

@@ -111,6 +111,7 @@ def make_wrapper(
     function, bind = scope.pop(name), scope["_hf_bind"]
     for made in (function, bind):
         _give_defaults(made, signature)
+    bind.__qualname__ = original.__qualname__  # it is asked, too, and its errors are users'
     return Wrapper(function, bind, scope["_hf_call"])
 
 
