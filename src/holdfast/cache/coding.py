@@ -27,7 +27,8 @@ class Coding:
     """How the values of one cache are written in its store.
 
     Args:
-        codec: Objects to bytes and back.
+        codec: Objects to bytes and back. One that has a true `keeps_types` gets the values
+            themselves; for others, the form of an annotation translates them.
         compress_above: Encoded values of more bytes are compressed; None compresses nothing.
         secrets: Seal the values; None leaves them readable for whoever reads the store.
 
@@ -44,6 +45,7 @@ class Coding:
         secrets: Secrets | KeyRing | None = None,
     ) -> None:
         self._codec = codec
+        self._translates = not getattr(codec, "keeps_types", False)
         self._compress = None if compress_above is None else Compress(_length(compress_above))
         self._seal = None if secrets is None else Seal(KeyRing(secrets), _PURPOSE)
 
@@ -56,7 +58,7 @@ class Coding:
         form = item.form
         fingerprint = b"" if form is None else form.fingerprint
         try:
-            plain = form.plain(value) if form is not None and fingerprint else value
+            plain = form.plain(value) if form is not None and self._translates else value
             data = self._codec.encode(plain)
             if self._compress is not None:
                 data = self._compress.encode(data)
@@ -87,7 +89,7 @@ class Coding:
             if self._compress is not None:
                 data = self._compress.decode(data)
             value = self._codec.decode(data)
-            return form.typed(value) if form is not None and fingerprint else value
+            return form.typed(value) if form is not None and self._translates else value
         except CodecError as error:
             raise error.under(item.name) from error
 
@@ -97,10 +99,11 @@ def _bound(item: Item, fingerprint: bytes) -> str:
 
 
 def _told(error: CodecError, item: Item) -> CodecError:
-    """Return `error` with the name of the value, and what to do about it."""
-    if item.form is None or item.form.where in error.message:
-        return error.under(item.name)
-    message = f"{error.message} ({item.form.where}: {item.form.mend})"
+    """Return `error` with what the value stands under, whose it is, and what mends it."""
+    message = error.message
+    if item.form is not None and item.form.where not in message:
+        mend = f": {item.form.mend}" if item.form.mend else ""
+        message = f"{message} (returned by {item.form.where}{mend})"
     return CodecError(message, name=item.name, codec=error.codec)
 
 

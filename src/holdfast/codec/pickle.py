@@ -27,6 +27,7 @@ class UnsafePickle:
     """
 
     name = "pickle"
+    keeps_types = True  # a cache need not translate classes for it
 
     def __init__(self, ring: KeyRing, *, purpose: str = "pickle") -> None:
         self._seal = Seal(ring, purpose)

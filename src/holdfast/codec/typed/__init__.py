@@ -56,8 +56,8 @@ class Form:
 
     @property
     def mend(self) -> str:
-        """What to do where a value cannot be written."""
-        return "; ".join(self._known[2]) or _MEND
+        """What to do where a value cannot be written; empty where the annotation is clear."""
+        return "; ".join(self._known[2]) or ("" if self.fingerprint else _MEND)
 
     def plain(self, value: object) -> object:
         """Return `value` as what a codec can write.

@@ -128,8 +128,8 @@ class Model(Record):
     def _built(self, values: dict[str, Any]) -> Any:
         state = {
             _SET: set(values.pop(_SET, self._names)),
-            _EXTRA: values.pop(_EXTRA, None),
-            _PRIVATE: values.pop(_PRIVATE, None),
+            _EXTRA: _dict(values.pop(_EXTRA, None)),
+            _PRIVATE: _dict(values.pop(_PRIVATE, None)),
             "__dict__": values,
         }
         built = self._kind.__new__(self._kind)
@@ -140,6 +140,10 @@ class Model(Record):
 _SET, _EXTRA = "__pydantic_fields_set__", "__pydantic_extra__"
 _PRIVATE = "__pydantic_private__"
 _KEPT = frozenset({_SET, _EXTRA, _PRIVATE})
+
+
+def _dict(kept: object) -> dict[str, Any] | None:
+    return None if kept is None else dict(kept)  # type: ignore[call-overload]
 
 
 class Tuple(Record):
