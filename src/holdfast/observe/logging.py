@@ -29,6 +29,7 @@ _LEVELS = {
     "cache.invalidation_queued": logging.WARNING,
     "cache.creating": logging.DEBUG,
     "cache.created": logging.DEBUG,
+    "cache.create_failed": logging.DEBUG,  # whoever asked for the value is told
     "session.corrupt": logging.WARNING,
     "session.conflict_dropped": logging.WARNING,
     "session.touch_failed": logging.WARNING,

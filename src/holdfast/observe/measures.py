@@ -15,7 +15,6 @@ __all__ = [
     "CREATION_BUCKETS",
     "MEASURES",
     "OPERATION_BUCKETS",
-    "PARTS",
     "HasStats",
     "Measure",
     "Part",
@@ -25,7 +24,6 @@ __all__ = [
 ]
 
 Part = Literal["cache", "function"]
-PARTS: tuple[Part, ...] = ("cache", "function")
 Reading = tuple[Part, str, object]
 """What it is, its name, its stats."""
 
@@ -57,20 +55,29 @@ class Measure:
         """Yield the name and the number of each `part` whose stats have it."""
         for kind, name, stats in read:
             value = getattr(stats, self.field, None)
-            if kind == part and isinstance(value, int | float):
-                yield name, float(value)
+            if kind == part and value is not None:
+                yield name, float(bool(value) if isinstance(value, str) else value)
 
 
-MEASURES = (
+_READS = (
     Measure("hits", "counter", "Fresh values served, from either tier", "hit"),
     Measure("near_hits", "counter", "Fresh values served from this process", "hit"),
     Measure("misses", "counter", "Reads that found no fresh value", "miss"),
     Measure("stale", "counter", "Stale values served", "value"),
     Measure("creates", "counter", "Values created", "value"),
-    Measure("errors", "counter", "Operations of the far tier that failed", "operation"),
-    Measure("evicted", "counter", "Values turned out of the near tier to make room", "value"),
-    Measure("entries", "gauge", "Values the near tier holds", "value"),
 )
+MEASURES: dict[Part, tuple[Measure, ...]] = {
+    "cache": (
+        *_READS,
+        Measure("errors", "counter", "Operations of the far tier that failed", "operation"),
+        Measure("evicted", "counter", "Values turned out of the near tier for room", "value"),
+        Measure("entries", "gauge", "Values the near tier holds", "value"),
+        Measure("pending", "gauge", "Invalidations the far tier has not heard of", "invalidation"),
+        Measure("far_open", "gauge", "1 while the far tier is passed by, since it failed", "cache"),
+        Measure("bus", "gauge", "1 while a bus keeps the near tiers together", "cache"),
+    ),
+    "function": _READS,
+}
 
 CREATION_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds that tell a quick creation from a slow one."""

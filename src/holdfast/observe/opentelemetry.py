@@ -20,7 +20,6 @@ from holdfast.observe.measures import (
     CREATION_BUCKETS,
     MEASURES,
     OPERATION_BUCKETS,
-    PARTS,
     HasStats,
     Measure,
     Part,
@@ -80,8 +79,8 @@ class OpenTelemetryObserver:
             "How long operations of metered stores took",
             explicit_bucket_boundaries_advisory=OPERATION_BUCKETS,
         )
-        for part in PARTS:
-            for measure in MEASURES:
+        for part, measures in MEASURES.items():
+            for measure in measures:
                 make = (
                     meter.create_observable_counter
                     if measure.kind == "counter"

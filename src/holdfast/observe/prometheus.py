@@ -18,7 +18,6 @@ from holdfast.observe.measures import (
     CREATION_BUCKETS,
     MEASURES,
     OPERATION_BUCKETS,
-    PARTS,
     HasStats,
     Measure,
     Part,
@@ -118,15 +117,15 @@ class _Stats(Collector):
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Yield the metrics without their series."""
-        for part in PARTS:
-            for measure in MEASURES:
+        for part, measures in MEASURES.items():
+            for measure in measures:
                 yield _family(part, measure)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Yield the metrics as they are now."""
         read = list(self._watched.read())
-        for part in PARTS:
-            for measure in MEASURES:
+        for part, measures in MEASURES.items():
+            for measure in measures:
                 family = _family(part, measure)
                 for name, value in measure.among(read, part):
                     family.add_metric([name], value)
