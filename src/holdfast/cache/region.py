@@ -7,11 +7,11 @@ region; a region that is not configured is a `ConfigError` at the call, never a 
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Unpack, cast
+from typing import Any, Literal, Unpack, cast, overload
 from weakref import WeakSet
 
 from holdfast.cache.counts import Stats
-from holdfast.cache.decorate import Decorator, decorate
+from holdfast.cache.decorate import Collector, Decorator, decorator
 from holdfast.cache.facade import Cache
 from holdfast.cache.plan import Plan
 from holdfast.cache.policy import Options
@@ -41,9 +41,32 @@ class Regions:
         self._followers: WeakSet[Follower] = WeakSet()
         self._guard = threading.Lock()
 
+    @overload
     def cached(
-        self, region: str, *, key: str | None = None, **options: Unpack[Options]
-    ) -> Decorator:
+        self,
+        region: str,
+        *,
+        key: str | None = None,
+        collect: Literal[False] = False,
+        **options: Unpack[Options],
+    ) -> Decorator: ...
+    @overload
+    def cached(
+        self,
+        region: str,
+        *,
+        key: str | None = None,
+        collect: Literal[True],
+        **options: Unpack[Options],
+    ) -> Collector: ...
+    def cached(
+        self,
+        region: str,
+        *,
+        key: str | None = None,
+        collect: bool = False,
+        **options: Unpack[Options],
+    ) -> Decorator | Collector:
         """Return a decorator that keeps what a function returns, as `Cache.cached` of the region.
 
         It may stand where the region is not configured yet; a call is a `ConfigError` until it is.
@@ -51,7 +74,8 @@ class Regions:
 
         Args:
             region: Its name.
-            key: See `Cache.cached`.
+            key: See `Cache.cached`, as for `collect`.
+            collect: Whether what is decorated are generator functions.
             options: See `Options`; they win over those of the region.
 
         Raises:
@@ -59,14 +83,14 @@ class Regions:
         """
         named(region)
 
-        def decorator(function: Callable[..., Any]) -> Any:
+        def plan_of(function: Callable[..., Any]) -> Plan:
             follower = Follower(function, region, key=key, options=options, why_not=self._why_not)
             with self._guard:
                 follower.follow(follower.plan_among(self._caches))
                 self._followers.add(follower)
-            return decorate(function, cast("Plan", follower))  # it has all that is asked of a plan
+            return cast("Plan", follower)  # it has all that is asked of a plan
 
-        return cast("Decorator", decorator)
+        return decorator(plan_of, collect=collect)
 
     def configure(
         self,
@@ -91,7 +115,7 @@ class Regions:
             ConfigError: An option, a region or a variable of the environment is wrong, or a driver
                 is missing; the regions are what they were.
         """
-        self._follow(given(settings or {}, others=others, enabled=enabled))
+        self._replace(given(settings or {}, others=others, enabled=enabled))
 
     def from_settings(self, settings: Mapping[str, Any], prefix: str = "holdfast.cache.") -> None:
         """Configure the regions as the settings of an application say: those of an INI file.
@@ -107,7 +131,7 @@ class Regions:
         Raises:
             ConfigError: As `configure`; it names the key.
         """
-        self._follow(read(settings, prefix))
+        self._replace(read(settings, prefix))
 
     def __getitem__(self, region: str) -> Cache:
         """Return the cache of `region`. Ask each time: `configure` closes it and makes another.
@@ -139,14 +163,19 @@ class Regions:
 
     def close(self) -> None:
         """Close all stores and forget the configuration. Twice is fine."""
-        self._follow(None)
+        self._replace(None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self) or 'not configured'}>"
 
-    def _follow(self, settings: Given | None) -> None:
-        """Go to other caches with all functions, or to none; close those of before."""
+    def _replace(self, settings: Given | None) -> None:
         caches = None if settings is None else RegionCaches(over(settings, self._environ))
+        old = self._follow(caches)
+        if old is not None:
+            old.close()
+
+    def _follow(self, caches: RegionCaches | None) -> RegionCaches | None:
+        """Go to other caches with all functions, or nowhere; return the caches of before."""
         with self._guard:
             old = self._caches
             if caches is not None and old is not None and caches.share(old):
@@ -155,8 +184,7 @@ class Regions:
             self._caches = caches
             for follower, plan in ways:
                 follower.follow(plan)
-        if old is not None:
-            old.close()
+            return old
 
     def _why_not(self, region: str) -> ConfigError:
         caches = self._caches

@@ -66,7 +66,11 @@ class Follower:
         """
         if caches is None or self.region not in caches:
             return None
-        return self._plan_in(caches[self.region])
+        try:
+            return self._plan_in(caches[self.region])
+        except ConfigError as error:
+            where = f"{self._original.__module__}.{self._original.__qualname__}"
+            raise ConfigError(f"{where}, in region {self.region}: {error}") from error
 
     def _plan_in(self, cache: Cache) -> Plan:
         policy = cache._policy.but(self._options)  # noqa: SLF001 - a region is a part of the cache

@@ -103,7 +103,7 @@ def named(region: str) -> str:
     Raises:
         ConfigError: It is not.
     """
-    if not isinstance(region, str) or _REGION.fullmatch(region) is None:
+    if type(region) is not str or _REGION.fullmatch(region) is None:
         raise ConfigError(f"region {region!r}: 1 to 40 letters, digits, '_' or '-'")
     return region
 

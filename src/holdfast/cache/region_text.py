@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from holdfast.cache.region_options import DEFAULT, Given, Written, kinds, named, unknown
 from holdfast.errors import ConfigError
@@ -157,6 +157,8 @@ def _meant(text: Any, kind: Any) -> Any:
         raise ConfigError("there is nothing after the '='")
     if NoneType in one_of and text.lower() == "none":
         return None
+    if any(text in get_args(each) for each in one_of if get_origin(each) is Literal):
+        return text
     for simple, read_as in _READ_AS.items():
         if simple in one_of:
             return read_as(text)
