@@ -23,6 +23,7 @@ TABLES = {
     "misses": "cache_misses",
     "far": "cache_far",
     "stampede": "cache_stampede",
+    "clear": "cache_clear",
     "store": "store",
     "stores": "store_sync",
     "stores-async": "store_async",

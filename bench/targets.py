@@ -85,6 +85,8 @@ ENTRY_BYTES = Target(9, "bytes per near entry beyond key and value <= 170", 170.
 SQLITE_GET = Target(10, "sqlite get of 300 B, codec included <= 7 us", 7.0)
 SQLITE_PUT = Target(10, "sqlite put of 300 B, codec included <= 12 us", 12.0)
 LIMIT_MEMORY = Target(11, "limit check in memory <= 0.8 us", 0.8)
+CLEAR_WRITES = Target(12, "clear 1,000 of many keys: writes = 1", 1.0)
+CLEAR_GROWTH = Target(12, "clear 1,000 of 500,000 keys <= 1.5x of 1,000 alone", 1.5)
 IMPORT_TIME = Target(13, "import holdfast <= 30 ms", 30.0)
 IMPORT_OPTIONAL = Target(13, "optional dependencies imported = 0", 0.0)
 DRIVER_OVERHEAD = Target(15, "Redis get and put <= 1.25x redis-py", 1.25)
