@@ -2,7 +2,7 @@
 
 Law: `facade.py` and `aio.py` are what users call, `engine.py` and `fill.py` the sequences,
 `near.py` the values of this process, `stamps.py` tags and namespaces in the store, `decorate.py`
-the `@cached` decorator.
+the `@cached` decorator, `region.py` caches by name.
 """
 
 from holdfast.cache.aio import AsyncCache
@@ -11,6 +11,7 @@ from holdfast.cache.creation import Creation, creation
 from holdfast.cache.decorate import Cached, CachedAsync
 from holdfast.cache.facade import Cache
 from holdfast.cache.policy import Options
+from holdfast.cache.region_options import RegionOptions
 
 __all__ = [
     "AsyncCache",
@@ -19,6 +20,7 @@ __all__ = [
     "CachedAsync",
     "Creation",
     "Options",
+    "RegionOptions",
     "Stats",
     "creation",
 ]
