@@ -4,7 +4,6 @@ Law: pure. A region inherits the options of `default`. What cannot be meant is a
 begins with where it was written, and says what may have been meant.
 """
 
-import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,17 @@ from holdfast.codec import Codec
 from holdfast.errors import ConfigError
 from holdfast.events import Observer
 
-__all__ = ["DEFAULT", "Given", "RegionOptions", "Written", "given", "kinds", "named", "unknown"]
+__all__ = [
+    "DEFAULT",
+    "Given",
+    "RegionOptions",
+    "Written",
+    "given",
+    "kinds",
+    "named",
+    "nearest",
+    "unknown",
+]
 
 DEFAULT = "default"
 """The region whose options all others inherit."""
@@ -117,6 +126,13 @@ def kinds() -> dict[str, Any]:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return what to say of a name that is not known: what may have been meant, and what is."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    meant = f", did you mean {near[0]}? There" if near else "; there"
+    near = nearest(name, names)
+    meant = f", did you mean {near}? There" if near else "; there"
     return f"unknown {kind} {name}{meant} are {', '.join(names) or 'none'}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return which of `names` may have been meant by `name`."""
+    import difflib  # noqa: PLC0415 - who makes no mistakes needs none
+
+    return next(iter(difflib.get_close_matches(name, names, n=1)), None)

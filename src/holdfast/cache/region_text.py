@@ -4,14 +4,13 @@ Law: pure. What a text means follows from the type of its option; what means not
 is a `ConfigError` that begins with the key or the variable.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from holdfast.cache.region_options import DEFAULT, Given, Written, kinds, named, unknown
+from holdfast.cache.region_options import DEFAULT, Given, Written, kinds, named, nearest, unknown
 from holdfast.errors import ConfigError
 
 __all__ = ["over", "read"]
@@ -128,8 +127,8 @@ def _no_variable(rest: str, meanings: Mapping[str, Sequence[tuple[str, str]]]) -
     if rest in meanings:
         both = " or ".join(f"{region}.{option}" for region, option in meanings[rest])
         return f"{both}? Give one of these regions another name"
-    near = difflib.get_close_matches(rest, meanings, n=1)
-    meant = f"did you mean {_VARIABLE}{near[0]}? Else " if near else ""
+    near = nearest(rest, meanings)
+    meant = f"did you mean {_VARIABLE}{near}? Else " if near else ""
     return f"{meant}it is {_VARIABLE}<REGION>_<OPTION>, of a region that is configured"
 
 
