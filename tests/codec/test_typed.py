@@ -1,12 +1,9 @@
 """Typed values: every sort of class comes back as it went, or is refused."""
 
 import dataclasses
-import enum
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-import pydantic
 import pytest
 from typed_values import (
     CASES,
@@ -25,6 +22,7 @@ from typed_values import (
     Square,
     Tree,
     User,
+    exact,
 )
 
 from holdfast.codec.msgpack import Msgpack
@@ -45,29 +43,6 @@ def there_and_back(annotation: object, value: object) -> Any:
     if found is None:
         return MSGPACK.decode(MSGPACK.encode(value))
     return found.typed(MSGPACK.decode(MSGPACK.encode(found.plain(value))))
-
-
-def exact(value: Any) -> object:  # noqa: PLR0911 - one line for each sort
-    """Return `value` with the type of everything in it spelled out."""
-    kind = type(value)
-    if isinstance(value, enum.Enum):
-        return kind, value.name, value.value
-    if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value)]
-        return kind, [exact(getattr(value, name)) for name in names]
-    if isinstance(value, msgspec.Struct):
-        return kind, [exact(getattr(value, name)) for name in value.__struct_fields__]
-    if isinstance(value, pydantic.BaseModel):
-        state = value.__getstate__()
-        held = {name: state["__dict__"][name] for name in kind.model_fields}
-        return kind, exact({**state, "__dict__": held})
-    if isinstance(value, dict):
-        return kind, [(exact(name), exact(one)) for name, one in value.items()]
-    if isinstance(value, set | frozenset):
-        return kind, sorted(repr(exact(one)) for one in value)
-    if isinstance(value, list | tuple):
-        return kind, [exact(one) for one in value]
-    return kind, value
 
 
 @pytest.mark.parametrize(("annotation", "value"), CASES)

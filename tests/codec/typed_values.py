@@ -271,3 +271,26 @@ CASES: list[tuple[Any, Any]] = [
     (Union[Point, Slotted], SLOTTED),  # noqa: UP007 - the old way to write it
     (list[Any], [{"a": (1, 2)}]),
 ]
+
+
+def exact(value: Any) -> object:  # noqa: PLR0911 - one line for each sort
+    """Return `value` with the type of everything in it spelled out."""
+    kind = type(value)
+    if isinstance(value, enum.Enum):
+        return kind, value.name, value.value
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return kind, [exact(getattr(value, name)) for name in names]
+    if isinstance(value, msgspec.Struct):
+        return kind, [exact(getattr(value, name)) for name in value.__struct_fields__]
+    if isinstance(value, pydantic.BaseModel):
+        state = value.__getstate__()
+        held = {name: state["__dict__"][name] for name in kind.model_fields}
+        return kind, exact({**state, "__dict__": held})
+    if isinstance(value, dict):
+        return kind, [(exact(name), exact(one)) for name, one in value.items()]
+    if isinstance(value, set | frozenset):
+        return kind, sorted(repr(exact(one)) for one in value)
+    if isinstance(value, list | tuple):
+        return kind, [exact(one) for one in value]
+    return kind, value

@@ -38,11 +38,12 @@ class Form:
     """What turns the values of one annotation into Python's own types and back.
 
     Args:
-        read: Returns the annotation, its names resolved; called once, at the first use.
+        read: Returns the annotation, its names resolved, and what Self means in it; called once,
+            at the first use.
         where: What is annotated, for errors: `shop.load_price`.
     """
 
-    def __init__(self, read: Callable[[], object], *, where: str) -> None:
+    def __init__(self, read: Callable[[], tuple[object, object]], *, where: str) -> None:
         self._read = read
         self.where = where
 
@@ -80,7 +81,7 @@ class Form:
     def _known(self) -> tuple[Shape, bytes, list[str]]:
         reader = Reader()
         try:
-            shape = reader.read(self._read())
+            shape = reader.read(*self._read())
         except Exception as error:  # noqa: BLE001 - an annotation is code of its own
             return Shape("Any"), b"", [f"its annotation cannot be read at run time: {error}"]
         lines = sorted(filter(None, [one.structure() for one in shape.reachable()]))
@@ -115,7 +116,7 @@ def form_of(
     """
     if is_obvious(annotation):
         return None
-    return Form(partial(resolved, annotation, names or {}), where=where)
+    return Form(lambda: (resolved(annotation, names or {}), Any), where=where)
 
 
 def form_of_result(function: Callable[..., Any]) -> Form:

@@ -49,20 +49,22 @@ def resolved(annotation: object, names: Mapping[str, object]) -> object:
     return typing.get_type_hints(told, dict(names))["it"]
 
 
-def resolved_result(function: Any) -> object:
-    """Return what `function` is annotated to return, Any where it is not; `NameError` as above."""
+def resolved_result(function: Any) -> tuple[object, object]:
+    """Return what `function` is annotated to return, Any where it is not, and what Self means.
+
+    Raises:
+        NameError: It names what is not there at run time.
+    """
     while isinstance(function, types.MethodType) or hasattr(function, "func"):
         function = getattr(function, "__func__", None) or function.func  # bound, or a partial
     function = inspect.unwrap(function)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
-    annotation = getattr(function, "__annotations__", {}).get("return", Any)
     names = getattr(function, "__globals__", {})
     owner = _owner(function, names)
-    if annotation is typing.Self:
-        return owner or Any
-    local = {} if owner is None else {**vars(owner), owner.__name__: owner}
-    return resolved(annotation, {**local, **names})
+    local = {} if owner is None else vars(owner)
+    annotation = getattr(function, "__annotations__", {}).get("return", Any)
+    return resolved(annotation, {**local, **names}), owner or Any
 
 
 def _owner(function: Any, names: Mapping[str, object]) -> type | None:

@@ -52,10 +52,24 @@ class Reader:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._records: dict[Any, Shape] = {}
+        self._owner: Any = Any
 
-    def read(self, annotation: Any) -> Shape:
-        """Return the shape of the values of `annotation`, whose names are resolved."""
+    def read(self, annotation: Any, owner: Any = None) -> Shape:
+        """Return the shape of the values of `annotation`, whose names are resolved.
+
+        Args:
+            annotation: A type.
+            owner: What Self means in it, if not what it meant around it.
+        """
+        if owner is not None and owner is not self._owner:
+            around, self._owner = self._owner, owner
+            try:
+                return self.read(annotation)
+            finally:
+                self._owner = around
         annotation = annotated.bare(annotation)
+        if annotation is typing.Self:
+            annotation = self._owner
         origin, args = get_origin(annotation), get_args(annotation)
         if origin is typing.Literal:
             return self._literal(args)
@@ -121,7 +135,7 @@ class Reader:
             self.notes.append(f"{label} cannot be kept far: {error}")
             return Shape(label)
         self._records[kind[args] if args else kind] = shape
-        shape.set_fields({name: self.read(one) for name, one in fields.items()})
+        shape.set_fields({name: self.read(one, kind) for name, one in fields.items()})
         return shape
 
 

@@ -6,6 +6,7 @@ again by itself.
 """
 
 import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,7 @@ class Record(Shape):
         self._names: frozenset[str] = frozenset()
         self._fields: Mapping[str, Shape] = {}
         self._translated: tuple[tuple[str, Shape], ...] = ()
+        self._in_dict = False
 
     def set_fields(self, fields: Mapping[str, Shape]) -> None:
         """Say what the fields are."""
@@ -42,6 +44,8 @@ class Record(Shape):
         self._fields = fields
         self._names = frozenset(fields)
         self._translated = tuple((name, one) for name, one in fields.items() if not one.as_is)
+        static = (inspect.getattr_static(self._kind, name, None) for name in fields)
+        self._in_dict = not any(hasattr(one, "__set__") for one in static)  # no slot, no property
 
     def structure(self) -> str:
         fields = sorted(f"{name}: {shape.label}" for name, shape in self._fields.items())
@@ -72,11 +76,16 @@ class Record(Shape):
         return plain.keys() == self._names
 
     def _taken(self, value: Any) -> dict[str, Any]:
+        if self._in_dict and value.__dict__.keys() == self._names:
+            return dict(value.__dict__)
         self._check(value)
         return {name: getattr(value, name) for name in self._fields}
 
     def _built(self, values: dict[str, Any]) -> Any:
         built = object.__new__(self._kind)
+        if self._in_dict:
+            built.__dict__.update(values)
+            return built
         for name, value in values.items():
             object.__setattr__(built, name, value)
         return built
@@ -115,7 +124,8 @@ class Model(Record):
         return self._names <= plain.keys() <= self._names | _KEPT
 
     def _taken(self, value: Any) -> dict[str, Any]:
-        self._check(value)
+        if value.__dict__.keys() != self._names:
+            self._check(value)
         state = value.__getstate__()
         plain = {name: state["__dict__"][name] for name in self._fields}
         if state[_SET] != self._names:
@@ -150,6 +160,10 @@ class Tuple(Record):
     """Instances of a `NamedTuple`."""
 
     sort = "named tuple"
+
+    def _taken(self, value: Any) -> dict[str, Any]:
+        self._check(value)
+        return dict(zip(self._fields, value, strict=True))
 
     def _built(self, values: dict[str, Any]) -> Any:
         return tuple.__new__(self._kind, [values[name] for name in self._fields])

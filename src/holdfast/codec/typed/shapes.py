@@ -82,13 +82,14 @@ class Choice(Shape):
     def __init__(self, label: str, kind: type[enum.Enum]) -> None:
         super().__init__(label)
         self._kind = kind
+        self._members = dict(kind.__members__)
         self._by_value = issubclass(kind, enum.Flag)
 
     def structure(self) -> str:
-        members = self._kind.__members__
         if self._by_value:
-            return f"flag {self.label} {sorted((name, one.value) for name, one in members.items())}"
-        return f"enum {self.label} {sorted(members)}"
+            values = sorted((name, one.value) for name, one in self._members.items())
+            return f"flag {self.label} {values}"
+        return f"enum {self.label} {sorted(self._members)}"
 
     def fits(self, value: object) -> bool:
         return type(value) is self._kind
@@ -98,16 +99,17 @@ class Choice(Shape):
             return refuse(value, self.label)
         if self._by_value:
             return value.value
-        if self._kind.__members__.get(value.name) is not value:
-            raise CodecError(f"{value!r} is no member that a name leads back to")
-        return value.name
+        name = value._name_  # `name` may be a member
+        if self._members.get(name) is not value:
+            raise CodecError(f"{name} of {self.label} is no member that its name leads back to")
+        return name
 
     def typed(self, plain: Any) -> Any:
         if plain is None:
             return None
         if self._by_value:
             return self._kind(plain) if type(plain) is int else _misread(self.label)
-        return self._kind.__members__[plain]
+        return self._members[plain]
 
 
 class Constant(Shape):
