@@ -11,7 +11,7 @@ Law: everything is seen from outside, as the program sees it; a look counts as t
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec, Protocol, overload
 
@@ -34,14 +34,14 @@ P = ParamSpec("P")
 @overload
 def assert_cached(
     asked: CachedAsync[P, Any], *args: P.args, **kwargs: P.kwargs
-) -> Awaitable[None]: ...
+) -> Coroutine[Any, Any, None]: ...
 @overload
 def assert_cached(asked: Cached[P, Any], *args: P.args, **kwargs: P.kwargs) -> None: ...
 @overload
 def assert_cached(asked: Cache, *keys: str) -> None: ...
 @overload
-def assert_cached(asked: AsyncCache, *keys: str) -> Awaitable[None]: ...
-def assert_cached(asked: Any, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+def assert_cached(asked: AsyncCache, *keys: str) -> Coroutine[Any, Any, None]: ...
+def assert_cached(asked: Any, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None] | None:
     """Fail unless there is a fresh value, which such a call would return.
 
     Args:
@@ -59,14 +59,14 @@ def assert_cached(asked: Any, *args: Any, **kwargs: Any) -> Awaitable[None] | No
 @overload
 def assert_not_cached(
     asked: CachedAsync[P, Any], *args: P.args, **kwargs: P.kwargs
-) -> Awaitable[None]: ...
+) -> Coroutine[Any, Any, None]: ...
 @overload
 def assert_not_cached(asked: Cached[P, Any], *args: P.args, **kwargs: P.kwargs) -> None: ...
 @overload
 def assert_not_cached(asked: Cache, *keys: str) -> None: ...
 @overload
-def assert_not_cached(asked: AsyncCache, *keys: str) -> Awaitable[None]: ...
-def assert_not_cached(asked: Any, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+def assert_not_cached(asked: AsyncCache, *keys: str) -> Coroutine[Any, Any, None]: ...
+def assert_not_cached(asked: Any, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None] | None:
     """Fail if there is a fresh value; see `assert_cached`. A stale one is none.
 
     Raises:
@@ -75,7 +75,7 @@ def assert_not_cached(asked: Any, *args: Any, **kwargs: Any) -> Awaitable[None] 
     return _judge(asked, args, kwargs, wanted=False)
 
 
-def _judge(asked: Any, args: Any, kwargs: Any, *, wanted: bool) -> Awaitable[None] | None:
+def _judge(asked: Any, args: Any, kwargs: Any, *, wanted: bool) -> Coroutine[Any, Any, None] | None:
     keyed = isinstance(asked, Cache | AsyncCache)
     steps = (
         _judge_keys(asked, args, wanted=wanted)

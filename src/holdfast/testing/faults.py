@@ -2,7 +2,7 @@
 
 Law: what no fault strikes is done by the store inside, and answered as it answers. Of several
 faults that apply to a call the newest strikes, alone. Both faces have the same faults, and so have
-the abilities, which are those of the store inside; `close` has none.
+the abilities, which are those of the store inside; `close` and a bus have none.
 
     store = FaultyStore(open_store("memory://"))
     with store.fail("get", "get_many"):
