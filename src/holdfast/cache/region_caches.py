@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from holdfast.cache.facade import Cache
-from holdfast.cache.region_options import Given, Written, kinds, unknown
+from holdfast.cache.region_options import Given, Written, kinds, named, unknown
 from holdfast.errors import ConfigError
 from holdfast.store.protocol import OpenStore
 from holdfast.store.registry import open_store
@@ -39,7 +39,9 @@ class RegionCaches:
     def __getitem__(self, region: str) -> Cache:
         if region not in self:
             raise self.why_not(region)
-        return self._caches.get(region) or self._make(region)
+        if region not in self._caches:
+            self._make(named(region))
+        return self._caches[region]
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._caches))
@@ -57,10 +59,9 @@ class RegionCaches:
         """Close all caches and stores."""
         self._opened.close()
 
-    def _make(self, region: str) -> Cache:
+    def _make(self, region: str) -> None:
         cache = self._caches[region] = self._cache(region, self._given.of(region))
         self._opened.callback(cache.close)
-        return cache
 
     def _cache(self, region: str, written: Mapping[str, Written]) -> Cache:
         options = {option: each.value for option, each in written.items()}
