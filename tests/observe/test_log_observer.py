@@ -11,6 +11,7 @@ from holdfast.observe.logging import LogObserver
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.faults import FaultyStore
+from holdfast.testing.trial import in_threads
 
 
 @pytest.fixture
@@ -179,3 +180,14 @@ def test_several_are_all_told_in_order() -> None:
         several(fails, notes)("an.event", {"n": 1})
     assert told == [("fails", "an.event", {"n": 1}), ("notes", "an.event", {"n": 1})]
     several()("an.event", {})
+
+
+def test_threads_may_all_tell_at_once(
+    observer: LogObserver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def tell(_number: int) -> None:
+        for _ in range(200):
+            observer("cache.trouble", {"operation": "read"})
+
+    in_threads(8, tell)
+    assert 5 <= len(caplog.messages) <= 5 * 8  # of 1600: at worst each begins a count of its own
