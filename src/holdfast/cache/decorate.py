@@ -147,18 +147,29 @@ def decorator(
     """
 
     def decorated(function: Any) -> Any:
-        if isinstance(function, staticmethod | classmethod):
-            made = decorated(function.__func__)
-            return staticmethod(made) if isinstance(function, staticmethod) else _OfClass(made)
+        kind = type(function)
+        bare = function.__func__ if kind in (staticmethod, classmethod) else function
         if collect:
-            function = collecting(function)
-        return decorate(function, plan_of(function))
+            bare = collecting(bare)
+        made = _asked(bare, plan_of(bare))
+        if kind is staticmethod:
+            return staticmethod(made)
+        return _OfClass(made) if kind is classmethod else _in_class(made)
 
     return cast("Decorator", decorated)
 
 
 def decorate(function: Callable[..., Any], plan: Plan) -> Any:
     """Return what takes the place of `function`."""
+    return _in_class(_asked(function, plan))
+
+
+def _in_class(made: Any) -> Any:
+    first = next(iter(inspect.signature(made).parameters), "")
+    return _Method(made, first) if first in ("self", "cls") else made
+
+
+def _asked(function: Callable[..., Any], plan: Plan) -> Any:
     made: Any = functools.update_wrapper(plan.function, function)
     coroutine = inspect.iscoroutinefunction(function)
     asking = _awaiting if coroutine else _driving
@@ -169,8 +180,7 @@ def decorate(function: Callable[..., Any], plan: Plan) -> Any:
     made.uncached = asking(plan, plan.uncached)
     for name in _ASKED:
         _name(getattr(made, name), name, function)
-    first = next(iter(inspect.signature(function).parameters), "")
-    return _Method(made, first) if first in ("self", "cls") else made
+    return made
 
 
 def _name(asked: Any, name: str, function: Callable[..., Any]) -> None:

@@ -23,10 +23,13 @@ from holdfast.cache.wrapper import alias, make_wrapper
 from holdfast.clock import Clock
 from holdfast.codec.typed import form_of_result
 from holdfast.errors import ConfigError
+from holdfast.keys import short
 
 __all__ = ["Plan"]
 
 Values = tuple[Any, ...]
+
+_LONG = 1000  # characters; the near tier need not hold more of the arguments than that
 
 
 class Plan:
@@ -95,7 +98,8 @@ class Plan:
         try:
             if self._key is not None:
                 return self._key.fill(arguments)
-            return f"{self._where}({self._listed(arguments)})"
+            listed = self._listed(arguments)
+            return f"{self._where}({listed if len(listed) <= _LONG else short(listed)})"
         except (ConfigError, RecursionError) as error:
             raise ConfigError(f"{self._where}: {error}") from error
 
@@ -109,7 +113,7 @@ class Plan:
         return self._space.item(key, tags, form=self._form)
 
     def _listed(self, arguments: Mapping[str, Any]) -> str:
-        return ",".join([f"{name}={canonical(arguments[name])}" for name in self._counting])
+        return ",".join([f"{name}={_text(name, arguments[name])}" for name in self._counting])
 
     def _slow(self, values: Values) -> Any:
         meant = self._meant(values)
@@ -191,6 +195,13 @@ class Plan:
             if len(self._index) >= self._near.max_entries:
                 self._index.clear()  # rare, and cheaper than keeping an order among them
             self._index[known] = cell
+
+
+def _text(name: str, value: Any) -> str:
+    try:
+        return canonical(value)
+    except ConfigError as error:
+        raise ConfigError(f"argument {name}: {error}") from error
 
 
 def _signature(function: Any, *, keyed: bool) -> inspect.Signature:

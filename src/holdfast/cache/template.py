@@ -2,7 +2,7 @@
 
 Law: pure. A template is checked when it is written, not when it is used. Whatever stands in the
 arguments, two calls whose values read differently get different keys: in a value, each character
-that the template itself uses to separate (and `%`) is written as `%XX`.
+that the template itself uses to separate, and `:` and `%`, are written as `%XX`.
 
 A value counts by its text, as an f-string would write it: 7 and "7" are one key. A str that reads
 None, True or False is escaped, so that a user named "None" is not nobody. What has no plain text
@@ -15,6 +15,7 @@ import string
 import uuid
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any
 
 from holdfast.cache.canonical import canonical
@@ -44,7 +45,7 @@ class Template:
     """
 
     def __init__(self, text: str, names: Collection[str], *, option: str) -> None:
-        where = f"{option}={text!r}"
+        self._where = where = f"{option}={text!r}"
         try:
             parts = list(string.Formatter().parse(text))
         except ValueError as error:
@@ -64,28 +65,33 @@ class Template:
                 f"there are {', '.join(names) or 'none'}"
             )
         separating = {sign for literal, _ in self._parts for sign in literal if not sign.isalnum()}
-        self._escapes = str.maketrans({sign: _escape(sign) for sign in separating | {"%"}})
+        self._escapes = str.maketrans({sign: _escape(sign) for sign in separating | {":", "%"}})
 
     def fill(self, values: Mapping[str, Any]) -> str:
         """Return the text with the values of a call.
 
         Raises:
-            ConfigError: A value has no stable form.
+            ConfigError: A value has no stable form, or not that attribute.
         """
         return "".join(
-            [
-                literal + self._text(values[way[0]], way[1:]) if way else literal
-                for literal, way in self._parts
-            ]
+            [literal + self._field(values, way) if way else literal for literal, way in self._parts]
         )
 
-    def _text(self, value: Any, attributes: tuple[str, ...]) -> str:
-        for attribute in attributes:
-            value = getattr(value, attribute)
+    def _field(self, values: Mapping[str, Any], way: tuple[str, ...]) -> str:
+        value = values[way[0]]
+        try:
+            for attribute in way[1:]:
+                value = getattr(value, attribute)
+            return self._text(value)
+        except (ConfigError, AttributeError) as error:
+            raise ConfigError(f"{self._where}, {{{'.'.join(way)}}}: {error}") from error
+
+    def _text(self, value: Any) -> str:
         if type(value) is str:
             text = value.translate(self._escapes)
             return _escape(text[0]) + text[1:] if text in _WORDS else text
-        text = str(value) if type(value) in _AS_IN_TEXT else canonical(value)
+        plain = type(value) in _AS_IN_TEXT or isinstance(value, PurePath)
+        text = str(value) if plain else canonical(value)
         return text.translate(self._escapes)
 
 
