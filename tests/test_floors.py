@@ -13,7 +13,7 @@ FLOORS: list[set[str]] = [
     {"errors", "clock", "events", "entry", "keys", "durations", "signing", "codec"},
     {"locks", "store.protocol", "store.bus"},
     {"store.abilities"},
-    {"bridge", "lifetimes", "gather", "replies", "dial", "listening"},
+    {"bridge", "lifetimes", "gather", "replies", "dial", "listening", "messages"},
     {"store"},
     {"cache", "session", "limit", "observe"},
     {"web", "testing"},

@@ -71,9 +71,12 @@ class Bus(Protocol):
     def wrote(self, key: str, value: bytes) -> None:
         """Take note that this process is about to write exactly `value`; called *before* the write.
 
-        It is how the bus knows an echo of our own write from a change by another. The values of one
-        key must differ in their first 24 bytes. What is announced may fail to be written; what is
-        written without a word, or removed, comes back as a change. Cheap; never raises.
+        It is how the bus knows an echo of our own write from a change by another: while the server
+        holds a value that was announced within the last seconds, nobody hears of it. The copies
+        here must then be in order without the bus: who writes, drops or replaces them himself.
+        Values of one key must differ in their first 24 bytes. What is announced need not come to be
+        written; what is removed, or written without a word, comes back as a change. Cheap; never
+        raises.
         """
 
     def publish(self, keys: Sequence[str]) -> None:

@@ -6,11 +6,14 @@ as any other program reads them. A ready client lends its settings, never its co
 
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
+from weakref import WeakSet
 
-from holdfast.bridge import BlockingStore, drive
+from holdfast.bridge import BlockingStore, drive, in_thread
 from holdfast.lifetimes import PerLoop, PerProcess
+from holdfast.listening import Listening
 from holdfast.store.address import Address, Options
 from holdfast.store.redis.aio import AsyncRedisStore
+from holdfast.store.redis.bus import RedisWay
 from holdfast.store.redis.errors import FAULTS, translated
 from holdfast.store.redis.lines import Lines
 from holdfast.store.redis.operations import Operations
@@ -38,10 +41,11 @@ class RedisStore(BlockingStore):
         self._streams = PerLoop(
             self.name, lambda: Streams(settings), Streams.close, Streams.drop_outside
         )
+        self._buses: WeakSet[Listening] = WeakSet()
 
     def _async_face(self) -> AsyncRedisStore:
         self._settings.need_async()
-        return AsyncRedisStore(self.name, self._timeout, self._streams, self._lines)
+        return AsyncRedisStore(self.name, self._timeout, self._streams, self._close_rest)
 
     def _here(self) -> Operations:
         return self._lines.here().operations
@@ -92,12 +96,26 @@ class RedisStore(BlockingStore):
                 seen.update(fresh)
                 yield from fresh
 
+    def bus(self, kind: str = "auto") -> Listening:
+        """See `CanPublish`; `auto` is `tracking` where the server can, else `pubsub`."""
+        bus = Listening(RedisWay(self._settings, self._here, kind))
+        self._buses.add(bus)
+        return bus
+
     def ping(self) -> None:
         self._run(self._here().ping())
 
     def close(self) -> None:
+        for bus in list(self._buses):
+            bus.close()
         self._lines.close()
         self._streams.close_outside()
+
+    async def _close_rest(self) -> None:
+        """Close all but what is an event loop's."""
+        for bus in list(self._buses):
+            await in_thread(bus.close)  # it waits for a thread to end
+        self._lines.close()
 
 
 def open_url(address: Address) -> RedisStore:

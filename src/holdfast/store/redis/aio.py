@@ -4,12 +4,11 @@ Law: what tasks ask for in one turn of the loop leaves together. A cancelled tas
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from holdfast.lifetimes import PerLoop, PerProcess
+from holdfast.lifetimes import PerLoop
 from holdfast.store.redis.errors import FAULTS, translated
-from holdfast.store.redis.lines import Lines
 from holdfast.store.redis.operations import Operations
 from holdfast.store.redis.streams import Streams
 
@@ -22,12 +21,16 @@ class AsyncRedisStore:
     """See `RedisStore`."""
 
     def __init__(
-        self, name: str, timeout: float, streams: PerLoop[Streams], lines: PerProcess[Lines]
+        self,
+        name: str,
+        timeout: float,
+        streams: PerLoop[Streams],
+        close_rest: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = name
         self._timeout = timeout
         self._streams = streams
-        self._lines = lines
+        self._close_rest = close_rest
 
     def _here(self) -> Operations:
         return self._streams.here().operations
@@ -75,8 +78,8 @@ class AsyncRedisStore:
         await self._run(self._here().ping())
 
     async def close(self) -> None:
-        """See `AsyncStore.close`; the threads' connections are closed too."""
-        self._lines.close()
+        """See `AsyncStore.close`; what is the threads' is closed too."""
+        await self._close_rest()
         await self._streams.close()
 
     def __repr__(self) -> str:

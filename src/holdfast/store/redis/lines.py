@@ -22,7 +22,7 @@ from holdfast.store.redis.routes import route_to
 from holdfast.store.redis.settings import Host, Kind, Settings
 from holdfast.store.redis.words import Reply, Words
 
-__all__ = ["LinePool", "Lines"]
+__all__ = ["Line", "LinePool", "Lines"]
 
 _HAS_POLL = hasattr(select, "poll")  # not on Windows
 
@@ -88,10 +88,15 @@ class _Unix(_Connecting, UnixDomainSocketConnection):
     """To a unix socket."""
 
 
-class _Line:
-    """One open connection."""
+class Line:
+    """One open connection.
 
-    __slots__ = ("_connection", "_poll", "_socket")
+    Attributes:
+        punctual: Its socket.
+        hello: What the server said of itself where it was greeted in RESP3, else None.
+    """
+
+    __slots__ = ("_connection", "_poll", "hello", "punctual")
 
     def __init__(self, arguments: dict[str, Any], until: float) -> None:
         kind: Any = _Unix if "path" in arguments else _Tcp
@@ -99,10 +104,11 @@ class _Line:
         self._connection = kind(**arguments)
         self._connection.until = until
         self._connection.connect()
-        self._socket: _Punctual = self._connection.punctual
+        self.punctual: _Punctual = self._connection.punctual
+        self.hello: Reply = self._connection.handshake_metadata
         if _HAS_POLL:
             self._poll = select.poll()
-            self._poll.register(self._socket.fileno(), select.POLLIN)
+            self._poll.register(self.punctual.fileno(), select.POLLIN)
 
     def is_quiet(self) -> bool:
         """Return whether nothing came that nobody asked for, such as the server's goodbye."""
@@ -111,7 +117,7 @@ class _Line:
         return not self._connection.can_read(0)
 
     def exchange(self, commands: Sequence[Words], until: float) -> list[Reply]:
-        self._socket.until = until
+        self.punctual.until = until
         self._connection.send_packed_command([words.packed(commands)], check_health=False)
         replies: list[Reply] = []
         for _ in commands:
@@ -132,7 +138,7 @@ class LinePool:
         self._name = settings.name
         self._arguments = arguments
         self._must_be_master = settings.kind is Kind.SENTINEL and not sentinel
-        self._idle: list[_Line] = []
+        self._idle: list[Line] = []
         self._closed = False
 
     async def exchange(self, commands: Sequence[Words], until: float) -> list[Reply]:
@@ -150,7 +156,7 @@ class LinePool:
             self.clear()
         return replies
 
-    def _take(self) -> _Line | None:
+    def _take(self) -> Line | None:
         while self._idle:
             try:
                 line = self._idle.pop()
@@ -161,10 +167,10 @@ class LinePool:
             line.close()
         return None
 
-    def _connect(self, until: float) -> _Line:
+    def _connect(self, until: float) -> Line:
         if self._closed:
             raise StoreUnavailable(self._name, "the store is closed")
-        line = _Line(dict(self._arguments), until)
+        line = Line(dict(self._arguments), until)
         if self._must_be_master:
             try:
                 words.need_master(line.exchange([words.HELLO], until)[0])

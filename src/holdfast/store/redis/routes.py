@@ -58,6 +58,9 @@ class Route(Protocol):
     async def servers(self, until: float) -> list[Pool]:
         """Return all servers that hold data."""
 
+    async def home(self, until: float) -> Host | None:
+        """Return where one may hear of everything; None: a unix socket."""
+
     def group_of(self, command: Words) -> Host | None:
         """Return whom a command with one key was for when last asked: a hint, no promise."""
 
@@ -68,11 +71,15 @@ class _Alone:
     joins = True
 
     def __init__(self, settings: Settings, dial: Dial) -> None:
-        self._pool = dial(settings.hosts[0] if settings.hosts else None)
+        self._home = settings.hosts[0] if settings.hosts else None
+        self._pool = dial(self._home)
         self.ask = self._pool.exchange
 
     async def servers(self, until: float) -> list[Pool]:  # noqa: ARG002 - the others need time
         return [self._pool]
+
+    async def home(self, until: float) -> Host | None:  # noqa: ARG002 - the same
+        return self._home
 
     def group_of(self, command: Words) -> None:
         """All are for one."""
@@ -140,6 +147,11 @@ class _Guarded(_Several):
         """All are for one."""
 
     async def _find(self, until: float) -> Pool:
+        self._master = self._pool(await self.home(until))
+        return self._master
+
+    async def home(self, until: float) -> Host:
+        """Ask the Sentinels, also where a master is known."""
         service = self._settings.service
         command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
         try:
@@ -150,8 +162,7 @@ class _Guarded(_Several):
             message = f"no Sentinel names a master of {service!r} ({said(error)})"
             raise driver.ConnectionError(message) from error
         host, port = reply
-        self._master = self._pool((host.decode(), int(port)))
-        return self._master
+        return host.decode(), int(port)
 
     def _forget(self, master: Pool) -> None:
         if self._master is master:
@@ -240,6 +251,11 @@ class _Cluster(_Several):
     async def servers(self, until: float) -> list[Pool]:
         table = self._table or await self._learn(until)
         return [self._pool(host) for host in dict.fromkeys(table) if host is not None]
+
+    async def home(self, until: float) -> Host | None:
+        """Learn anew who is there; the one who answered is as good as any."""
+        await self._learn(until)
+        return self._teller
 
     def group_of(self, command: Words) -> Host | None:
         return self._last[words.slot_of(command)] if self._last else None

@@ -185,7 +185,8 @@ def need_master(reply: Reply) -> None:
         redis.exceptions.ConnectionError: It is one, as a master that came back is.
     """
     pairs = reply if isinstance(reply, list) else []  # an old server, or an ACL, refused to tell
-    if dict(zip(pairs[::2], pairs[1::2], strict=False)).get(b"role") == b"replica":
+    told = reply if isinstance(reply, dict) else dict(zip(pairs[::2], pairs[1::2], strict=False))
+    if told.get(b"role") == b"replica":
         raise driver.ConnectionError("the master of before is a replica now")
 
 

@@ -6,12 +6,14 @@ his transaction instead. The table is made at the first use.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from holdfast.bridge import BlockingStore
+from holdfast.bridge import BlockingStore, in_thread
 from holdfast.errors import ConfigError
+from holdfast.listening import Listening
 from holdfast.store.address import Address, Options
 from holdfast.store.protocol import AsyncStore
 from holdfast.store.sqlalchemy.addresses import OURS, is_in_memory, shown, url_of
@@ -24,6 +26,7 @@ from holdfast.store.sqlalchemy.faces import (
     of_engine,
     of_url,
 )
+from holdfast.store.sqlalchemy.listen import ListenWay
 from holdfast.store.sqlalchemy.operations import chunks
 from holdfast.store.sqlalchemy.table import check_table, make_table
 
@@ -45,11 +48,14 @@ class SqlalchemyStore(BlockingStore):
         super().__init__(rows.name)
         self.table = rows.table
         self._faces = faces
+        self._buses: WeakSet[Listening] = WeakSet()
+        if faces.wire is not None:
+            self.bus = self._bus
 
     def _async_face(self) -> AsyncStore:
         if self._faces.offloads:
             return super()._async_face()
-        return AsyncFace(self._faces.in_loop, self._faces.close_in_loop)
+        return AsyncFace(self._faces.in_loop, self._close_in_loop)
 
     def get(self, key: str) -> bytes | None:
         return self._faces.here().get(key)
@@ -96,11 +102,27 @@ class SqlalchemyStore(BlockingStore):
         """See `CanSweep`."""
         return self._faces.here().sweep()
 
+    def _bus(self, kind: str = "auto") -> Listening:
+        """See `CanPublish`; PostgreSQL alone has it."""
+        wire = self._faces.wire
+        if wire is None or isinstance(wire, str):
+            raise ConfigError(f"{self.name}: {wire}")
+        bus = Listening(ListenWay(self.name, self.table, wire, kind))
+        self._buses.add(bus)
+        return bus
+
     def ping(self) -> None:
         self._faces.here().ping()
 
     def close(self) -> None:
+        for bus in list(self._buses):
+            bus.close()
         self._faces.close()
+
+    async def _close_in_loop(self) -> None:
+        for bus in list(self._buses):
+            await in_thread(bus.close)  # it waits for a thread to end
+        await self._faces.close_in_loop()
 
 
 def open_url(address: Address) -> SqlalchemyStore:

@@ -30,6 +30,7 @@ from holdfast.store.sqlalchemy.statements import Statements
 __all__ = ["Faces", "Rows"]
 
 T = TypeVar("T")
+Wire = Callable[[], sa.Engine] | str
 _inherited: list[
     sa.Pool
 ] = []  # kept, so that no finalizer says goodbye on the parent's connections
@@ -78,6 +79,11 @@ class Faces:
         name: The store's name.
         threads: Makes those for threads, once for each process; or says why there are none.
         loops: Makes those for an event loop; or says why there are none; None: threads do it.
+        wire: Returns an engine for the one connection of a bus; or says why there is none; None:
+            this database has no bus.
+
+    Attributes:
+        wire: As given.
     """
 
     def __init__(
@@ -85,8 +91,10 @@ class Faces:
         name: str,
         threads: Callable[[], Operations] | str,
         loops: Callable[[], InLoop] | str | None,
+        wire: Wire | None,
     ) -> None:
         self.offloads = loops is None
+        self.wire = wire
         never: Callable[[], InLoop] | str = "" if loops is None else loops
         self._threads: PerProcess[Operations] = PerProcess(name, _maker(threads), _close)
         self._loops: PerLoop[InLoop] = PerLoop(name, _maker(never), _close_in_loop, _drop)
@@ -109,6 +117,7 @@ def of_url(rows: Rows, url: sa.URL) -> Faces:
         rows.name,
         _threads_of(rows, for_threads),
         None if for_loops is None else lambda: _own_loop(rows, for_loops),
+        _wire(url, _wire_of(rows, for_threads)),
     )
 
 
@@ -124,12 +133,16 @@ def of_engine(rows: Rows, engine: sa.Engine) -> Faces:
         _leave_after_fork(engine)
         return rows.pooled(engine, ours=False)
 
-    return Faces(rows.name, make, None)
+    def wire() -> sa.Engine:
+        _leave_after_fork(engine)
+        return engine
+
+    return Faces(rows.name, make, None, _wire(engine.url, wire))
 
 
 def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     """Return the faces of a ready engine for event loops."""
-    threads = _threads_of(rows, addresses.blocking_url(engine.url))
+    for_threads = addresses.blocking_url(engine.url)
     inner = engine.sync_engine
     made: list[_InLoop] = []
     _leave_after_fork(inner)
@@ -151,19 +164,22 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
         made[:] = [*(before for before in made if not before.loop.is_closed()), here]
         return here
 
-    return Faces(rows.name, threads, make)
+    wire = _wire(engine.url, _wire_of(rows, for_threads))
+    return Faces(rows.name, _threads_of(rows, for_threads), make, wire)
 
 
 def of_connection(rows: Rows, connection: sa.Connection | AsyncConnection) -> Faces:
     """Return the one face a ready connection has."""
+    reason = "a Connection is a part of your transaction: for a bus open the store on an Engine"
+    wire = _wire(connection.engine.url, reason)
     if isinstance(connection, AsyncConnection):
         inner = connection.sync_connection
         if inner is None:
             raise ConfigError("this AsyncConnection has not begun: write `async with` first")
         why = "an AsyncConnection serves `store.aio` alone: for threads give a Connection"
-        return Faces(rows.name, why, lambda: InLoop(rows.joined(inner)))
+        return Faces(rows.name, why, lambda: InLoop(rows.joined(inner)), wire)
     why = "a Connection serves threads alone: for `store.aio` give an AsyncConnection"
-    return Faces(rows.name, lambda: rows.joined(connection), why)
+    return Faces(rows.name, lambda: rows.joined(connection), why, wire)
 
 
 def _leave_after_fork(engine: sa.Engine) -> bool:
@@ -181,6 +197,23 @@ def _threads_of(rows: Rows, url: sa.URL | None) -> Callable[[], Operations] | st
     if url is None:
         return "there is no driver for threads here: use `store.aio`, or install one"
     return lambda: rows.pooled(addresses.blocking_engine(url, rows.timeout), ours=True)
+
+
+def _wire_of(rows: Rows, url: sa.URL | None) -> Wire:
+    """Return what makes an engine of our own: each time a new one, which a fork cannot hold up."""
+    if url is None:
+        return "there is no driver for threads here, which a bus needs"
+    return lambda: addresses.blocking_engine(url, rows.timeout)
+
+
+def _wire(url: sa.URL, wire: Wire) -> Wire | None:
+    """Return `wire` where the database has a bus."""
+    if url.get_backend_name() != "postgresql":
+        return None
+    found = addresses.blocking_url(url)
+    if found is None or found.get_driver_name() != "psycopg":
+        return "its bus needs psycopg: pip install 'holdfast[postgresql]', postgresql+psycopg://"
+    return wire
 
 
 def _own_loop(rows: Rows, url: sa.URL) -> "_InLoop":

@@ -13,10 +13,12 @@ from holdfast.store.abilities import (
     AsyncCanIncrement,
     CanApply,
     CanIncrement,
+    CanPublish,
     CanScan,
     CanSweep,
     Change,
 )
+from holdfast.store.bus import Bus
 from holdfast.store.protocol import AsyncStore, OpenStore
 
 __all__ = ["Around", "Driven", "Steps"]
@@ -37,6 +39,7 @@ class Around(BlockingStore):
 
     lends: ClassVar[dict[str, type]] = {
         "apply": CanApply,
+        "bus": CanPublish,
         "increment": CanIncrement,
         "scan": CanScan,
         "sweep": CanSweep,
@@ -52,6 +55,9 @@ class Around(BlockingStore):
 
     def _apply(self, key: str, change: Change[T]) -> T:
         return cast("CanApply", self.store).apply(key, change)
+
+    def _bus(self, kind: str = "auto") -> Bus:
+        return cast("CanPublish", self.store).bus(kind)
 
     def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         return cast("CanIncrement", self.store).increment(key, by, ttl)

@@ -6,11 +6,13 @@ for both faces, because a prefix is wrapped around far more stores than anything
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
+from weakref import WeakKeyDictionary, ref
 
 from holdfast.bridge import aio_face
 from holdfast.errors import ConfigError
 from holdfast.keys import check, prefix_of
 from holdfast.store.abilities import Change
+from holdfast.store.bus import Bus, Listener
 from holdfast.store.protocol import AsyncStore, OpenStore
 from holdfast.store.wrap.around import Around, Steps
 
@@ -91,6 +93,9 @@ class Prefixed(Around):
     def _apply(self, key: str, change: Change[T]) -> T:
         return super()._apply(self._names.full(key), change)
 
+    def _bus(self, kind: str = "auto") -> Bus:
+        return _PrefixedBus(super()._bus(kind), self._names)
+
     def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         return super()._increment(self._names.full(key), by, ttl)
 
@@ -132,3 +137,49 @@ class _AsyncPrefixed(Steps):
 
     async def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         return await super()._increment(self._names.full(key), by, ttl)
+
+
+class _PrefixedBus:
+    """The bus of `Prefixed`."""
+
+    def __init__(self, inside: Bus, names: _Names) -> None:
+        self._inside = inside
+        self._names = names
+        # The bus inside keeps nobody alive: what stands between lasts as long as the listener.
+        self._between: WeakKeyDictionary[Listener, _Bare] = WeakKeyDictionary()
+        self.close = inside.close
+
+    @property
+    def name(self) -> str:
+        return self._inside.name
+
+    def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
+        between = _Bare(listener, self._names)
+        self._inside.listen([self._names.before + prefix for prefix in prefixes], between)
+        self._between[listener] = between
+
+    def wrote(self, key: str, value: bytes) -> None:
+        self._inside.wrote(self._names.before + key, value)
+
+    def publish(self, keys: Sequence[str]) -> None:
+        self._inside.publish([self._names.before + key for key in keys])
+
+
+class _Bare:
+    """Tells the listener outside of keys without their prefix."""
+
+    def __init__(self, listener: Listener, names: _Names) -> None:
+        self._listener = ref(listener)
+        self._names = names
+
+    def changed(self, keys: Sequence[str]) -> None:
+        if (listener := self._listener()) is not None:
+            listener.changed([self._names.bare(key) for key in keys])
+
+    def lost(self) -> None:
+        if (listener := self._listener()) is not None:
+            listener.lost()
+
+    def ready(self) -> None:
+        if (listener := self._listener()) is not None:
+            listener.ready()

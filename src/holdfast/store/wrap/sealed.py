@@ -3,16 +3,19 @@
 Law: what is stored is sealed by the newest key and bound to its key in the store: under another key
 it cannot be read. What cannot be unsealed (changed, foreign, of a revoked key, moved) is missing,
 and is replaced where something missing may be. Sealing twice gives two messages, so `swap` compares
-what it unseals and swaps the very bytes it read: nobody's write in between is lost.
+what it unseals and swaps the very bytes it read: nobody's write in between is lost. A bus is told
+of the sealed bytes by the steps that write them: nobody outside can know them.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeVar
+from weakref import WeakSet
 
 from holdfast.codec.seal import Seal
 from holdfast.errors import CodecError, StoreUnavailable
 from holdfast.signing import KeyRing, Secrets
 from holdfast.store.abilities import Change
+from holdfast.store.bus import Bus, Listener
 from holdfast.store.protocol import AsyncStore, OpenStore, as_bytes
 from holdfast.store.wrap.around import Driven, Steps
 
@@ -48,6 +51,11 @@ class Sealed(Driven):
     def _over(self, inside: AsyncStore) -> Steps:
         return _Hidden(inside, self._box, self.name)
 
+    def _bus(self, kind: str = "auto") -> Bus:
+        inside = super()._bus(kind)
+        self._box.buses.add(inside)
+        return _SealedBus(inside)
+
     def _apply(self, key: str, change: Change[T]) -> T:
         def sealed_change(raw: bytes | None) -> tuple[bytes | None, float | None, T]:
             present = self._box.open(key, raw)
@@ -60,10 +68,11 @@ class Sealed(Driven):
 
 
 class _Box:
-    """Seals and unseals the value of a key."""
+    """Seals and unseals the value of a key; what is sealed is about to be written."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._seal = Seal(ring, _PURPOSE)
+        self.buses: WeakSet[Bus] = WeakSet()
 
     def shut(self, key: str, value: bytes | None) -> bytes | None:
         """Return what to store for `value`; None stays None."""
@@ -71,7 +80,11 @@ class _Box:
 
     def seal(self, key: str, value: bytes) -> bytes:
         """Return what to store for `value`."""
-        return self._seal.seal(as_bytes(value), key)
+        sealed = self._seal.seal(as_bytes(value), key)
+        if self.buses:
+            for bus in list(self.buses):
+                bus.wrote(key, sealed)
+        return sealed
 
     def open(self, key: str, raw: bytes | None) -> bytes | None:
         """Return the value, or None where there is none that this application sealed for `key`."""
@@ -120,3 +133,22 @@ class _Hidden(Steps):
                 return True
             raw = await self._inside.get(key)  # it was surely not done: somebody wrote in between
         raise StoreUnavailable(self._name, f"{key!r} changes too fast to swap it; nothing was done")
+
+
+class _SealedBus:
+    """The bus of `Sealed`, which hears of writes from the steps that seal."""
+
+    def __init__(self, inside: Bus) -> None:
+        self._inside = inside
+        self.close = inside.close
+        self.publish = inside.publish
+
+    @property
+    def name(self) -> str:
+        return self._inside.name
+
+    def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
+        self._inside.listen(prefixes, listener)
+
+    def wrote(self, key: str, value: bytes) -> None:
+        """Do nothing: `value` is not what is written."""
