@@ -123,7 +123,8 @@ def _compiled(source: str, original: Callable[..., Any]) -> CodeType:
 
 
 def _is_name(text: str) -> bool:
-    return text.isidentifier() and not keyword.iskeyword(text)
+    own = text.startswith("_hf_")
+    return text.isidentifier() and not own and not keyword.iskeyword(text)
 
 
 def alias(counting: Mapping[str, Any]) -> tuple[Any, ...] | None:
