@@ -2,18 +2,21 @@
 
 Law: a reader begins to create from the old source; the source changes; the key is invalidated, in
 the library's own words; only then the creation ends. Told is what a reader gets after all that.
+`elsewhere`: who invalidates shares nothing with the reader but the server or the disk.
 """
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
-from bench.measure import NOT_INSTALLED, Effort
+from bench.measure import NOT_INSTALLED, Absent, Effort
 from bench.report import Row, Table
+from bench.servers import running
 from bench.targets import INVALIDATION
 
 PATIENCE = 0.25  # seconds an invalidation may take before it counts as waiting for the creation
@@ -109,20 +112,33 @@ def theine(create: Create) -> Any:
     return cached, lambda: memo.cache.delete("price")
 
 
-def beaker(create: Create) -> Any:
+def beaker(kind: str = "memory", url: str = "") -> Setup:
     """`get` with a creator, `remove_value`."""
-    from beaker.cache import Cache
 
-    kept = Cache("race", type="memory", expire=3600)
-    return lambda: kept.get("price", createfunc=create), lambda: kept.remove_value("price")
+    def setup(create: Create) -> Any:
+        from beaker.cache import Cache
+
+        kept = Cache("race", type=kind, url=url, expire=3600)
+        return lambda: kept.get("price", createfunc=create), lambda: kept.remove_value("price")
+
+    return setup
 
 
-def dogpile(create: Create) -> Any:
-    """`get_or_create`, `delete`."""
-    from dogpile.cache import make_region
+def dogpile(url: str | None = None, *, region: bool = False) -> Setup:
+    """`get_or_create`; `delete`, or `invalidate` of all there is in the region."""
 
-    kept = make_region().configure("dogpile.cache.memory", expiration_time=3600)
-    return lambda: kept.get_or_create("price", create), lambda: kept.delete("price")
+    def setup(create: Create) -> Any:
+        from dogpile.cache import make_region
+
+        kept = make_region().configure(
+            "dogpile.cache.redis" if url else "dogpile.cache.memory",
+            expiration_time=3600,
+            arguments={"url": url} if url else {},
+        )
+        gone = kept.invalidate if region else lambda: kept.delete("price")
+        return lambda: kept.get_or_create("price", create), gone
+
+    return setup
 
 
 def diskcache(folder: Path) -> Setup:
@@ -150,55 +166,148 @@ def async_lru(create: AsyncCreate) -> Any:
     return cached, invalidate
 
 
-def aiocache(create: AsyncCreate) -> Any:
+def aiocache(url: str | None = None) -> AsyncSetup:
     """`delete`."""
-    from aiocache import cached
 
-    kept = cached(ttl=3600, key="price")
-    return kept(create), lambda: kept.cache.delete("price")
+    def setup(create: AsyncCreate) -> Any:
+        from aiocache import Cache, cached
+
+        if url is None:
+            kept = cached(ttl=3600, key="price")
+        else:
+            place = urlsplit(url)
+            names = {"endpoint": place.hostname, "port": place.port}
+            kept = cached(ttl=3600, key="price", cache=Cache.REDIS, **names)
+        return kept(create), lambda: kept.cache.delete("price")
+
+    return setup
 
 
-def cashews(create: AsyncCreate) -> Any:
-    """`delete`."""
-    from cashews import Cache
+def cashews(url: str = "mem://", *, tag: bool = False) -> AsyncSetup:
+    """`delete`, or `delete_tags`."""
 
-    cache = Cache()
-    cache.setup("mem://")
-    return cache(ttl=3600, key="price")(create), lambda: cache.delete("price")
+    def setup(create: AsyncCreate) -> Any:
+        from cashews import Cache
+
+        cache = Cache()
+        cache.setup(url)
+        tags = ["prices"] if tag else []
+        gone = (lambda: cache.delete_tags("prices")) if tag else (lambda: cache.delete("price"))
+        return cache(ttl=3600, key="price", tags=tags)(create), gone
+
+    return setup
 
 
-def holdfast(*, url: str | None = None, tag: bool = False) -> Setup:
-    """`get_or_create`; `delete`, or `invalidate_tags`."""
+Gone = Callable[[Any], Any]
+BY_KEY: Gone = lambda cache: cache.delete("price")  # noqa: E731 - a table of ways, one a line
+BY_TAG: Gone = lambda cache: cache.invalidate_tags("prices")  # noqa: E731
+BY_CLEAR: Gone = lambda cache: cache.clear()  # noqa: E731
+
+
+def holdfast(url: str | None = None, *, gone: Gone = BY_KEY, elsewhere: bool = False) -> Setup:
+    """`get_or_create`; then `gone`, by the same cache or one elsewhere."""
 
     def setup(create: Create) -> Any:
         from holdfast import Cache
+
+        here = Cache(url, near=not elsewhere)
+        there = Cache(url, near=False) if elsewhere else here
+        return (
+            lambda: here.get_or_create("price", create, tags=["prices"]),
+            lambda: gone(there),
+        )
+
+    return setup
+
+
+def holdfast_late(url: str | None = None) -> Setup:
+    """The tag is set inside the creation."""
+
+    def setup(create: Create) -> Any:
+        from holdfast import Cache, creation
 
         cache = Cache(url)
-        tags = ("prices",) if tag else ()
-        gone = (lambda: cache.invalidate_tags("prices")) if tag else (lambda: cache.delete("price"))
-        return lambda: cache.get_or_create("price", create, tags=tags), gone
+
+        def tagged() -> str:
+            made = create()
+            creation().tag("prices")
+            return made
+
+        return lambda: cache.get_or_create("price", tagged), lambda: BY_TAG(cache)
 
     return setup
 
 
-def holdfast_elsewhere(url: str) -> Setup:
-    """Another cache over the same store, as in another process, deletes."""
+def holdfast_tasks(url: str | None = None, *, gone: Gone = BY_KEY) -> AsyncSetup:
+    """The async face."""
 
-    def setup(create: Create) -> Any:
+    def setup(create: AsyncCreate) -> Any:
         from holdfast import Cache
 
-        here, there = Cache(url, near=False), Cache(url, near=False)
-        return lambda: here.get_or_create("price", create), lambda: there.delete("price")
+        face = Cache(url).aio
+        return (
+            lambda: face.get_or_create("price", create, tags=["prices"]),
+            lambda: gone(face),
+        )
 
     return setup
 
 
-def holdfast_tasks(create: AsyncCreate) -> Any:
-    """The async face."""
-    from holdfast import Cache
+def in_memory(folder: Path) -> dict[str, Setup]:
+    """Threads without a server."""
+    here, there = f"sqlite:///{folder}/here.db", f"sqlite:///{folder}/there.db"
+    return {
+        "lru_cache": lru,
+        "cachetools": cachetools,
+        "cachebox": cachebox,
+        "theine": theine,
+        "Beaker, memory": beaker(),
+        "dogpile, memory": dogpile(),
+        "dogpile, memory, the region": dogpile(region=True),
+        "diskcache": diskcache(folder),
+        "Holdfast": holdfast(),
+        "Holdfast, by tag": holdfast(gone=BY_TAG),
+        "Holdfast, by a tag set inside": holdfast_late(),
+        "Holdfast, by clear": holdfast(gone=BY_CLEAR),
+        "Holdfast, sqlite": holdfast(here),
+        "Holdfast, sqlite, elsewhere": holdfast(there, elsewhere=True),
+    }
 
-    cache = Cache()
-    return lambda: cache.aio.get_or_create("price", create), lambda: cache.aio.delete("price")
+
+def in_memory_tasks(_: object) -> dict[str, AsyncSetup]:
+    """Tasks without a server."""
+    return {
+        "async_lru": async_lru,
+        "aiocache": aiocache(),
+        "cashews": cashews(),
+        "cashews, by tag": cashews(tag=True),
+        "Holdfast, tasks": holdfast_tasks(),
+        "Holdfast, tasks, by tag": holdfast_tasks(gone=BY_TAG),
+    }
+
+
+def on_redis(url: str) -> dict[str, Setup]:
+    """Threads on Redis, a database for each row."""
+    return {
+        "Beaker, redis": beaker("ext:redis", f"{url}/1"),
+        "dogpile, redis": dogpile(f"{url}/2"),
+        "Holdfast, redis": holdfast(f"{url}/3"),
+        "Holdfast, redis, elsewhere": holdfast(f"{url}/4", elsewhere=True),
+        "Holdfast, redis, by tag, elsewhere": holdfast(f"{url}/5", gone=BY_TAG, elsewhere=True),
+        "Holdfast, redis, by a tag set inside": holdfast_late(f"{url}/6"),
+        "Holdfast, redis, by clear, elsewhere": holdfast(f"{url}/7", gone=BY_CLEAR, elsewhere=True),
+    }
+
+
+def on_redis_tasks(url: str) -> dict[str, AsyncSetup]:
+    """Tasks on Redis."""
+    return {
+        "aiocache, redis": aiocache(f"{url}/8"),
+        "cashews, redis": cashews(f"{url}/9"),
+        "cashews, redis, by tag": cashews(f"{url}/10", tag=True),
+        "Holdfast, redis, tasks": holdfast_tasks(f"{url}/11"),
+        "Holdfast, redis, tasks, by tag": holdfast_tasks(f"{url}/12", gone=BY_TAG),
+    }
 
 
 def run(effort: Effort) -> Table:
@@ -208,32 +317,20 @@ def run(effort: Effort) -> Table:
         "race", "invalidated while it is created", "", ["read after", "invalidation waits"]
     )
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        url = f"sqlite:///{folder}/race.db"
-        threads: dict[str, Setup] = {
-            "lru_cache": lru,
-            "cachetools": cachetools,
-            "cachebox": cachebox,
-            "theine": theine,
-            "Beaker, memory": beaker,
-            "dogpile, memory": dogpile,
-            "diskcache": diskcache(folder),
-            "Holdfast": holdfast(),
-            "Holdfast, by tag": holdfast(tag=True),
-            "Holdfast, sqlite": holdfast(url=url),
-            "Holdfast, sqlite, another process": holdfast_elsewhere(f"sqlite:///{folder}/other.db"),
-        }
-        tasks: dict[str, AsyncSetup] = {
-            "async_lru": async_lru,
-            "aiocache": aiocache,
-            "cashews": cashews,
-            "Holdfast, tasks": holdfast_tasks,
-        }
-        for row, setup in threads.items():
-            _tell(table, row, lambda setup=setup: play(setup))  # type: ignore[misc]
-        for row, scene in tasks.items():
-            _tell(table, row, lambda scene=scene: asyncio.run(play_tasks(scene)))  # type: ignore[misc]
+        _play_all(table, in_memory(Path(name)), in_memory_tasks(name))
+    try:
+        with running("redis", "run_redis") as server:
+            _play_all(table, on_redis(server.url), on_redis_tasks(server.url))
+    except Absent as word:
+        table.rows.append(Row("redis", {table.columns[0]: str(word)}))
     return table
+
+
+def _play_all(table: Table, threads: dict[str, Setup], tasks: dict[str, AsyncSetup]) -> None:
+    for row, setup in threads.items():
+        _tell(table, row, partial(play, setup))
+    for row, scene in tasks.items():
+        _tell(table, row, lambda scene=scene: asyncio.run(play_tasks(scene)))  # type: ignore[misc]
 
 
 def _tell(table: Table, name: str, scene: Callable[[], tuple[str, str]]) -> None:
