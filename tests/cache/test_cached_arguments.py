@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.cache import Cache
@@ -22,6 +22,7 @@ from holdfast.cache.template import Template
 from holdfast.errors import ConfigError
 
 MISSING = object()
+unhurried = settings(deadline=None)  # a busy machine is no failure
 
 
 @pytest.fixture
@@ -316,6 +317,7 @@ def told(value: Any) -> Any:
     return type(value), str(value) if isinstance(value, float | Decimal) else value
 
 
+@unhurried
 @given(values(), values())
 def test_texts_are_equal_where_values_are(one: Any, two: Any) -> None:
     assert (canonical(one) == canonical(two)) == (told(one) == told(two))
@@ -336,6 +338,7 @@ def templates(draw: st.DrawFn) -> str:
     return draw(LITERALS) + "{a}" + between + "{b}" + draw(LITERALS)
 
 
+@unhurried
 @given(templates(), WORDS, WORDS, WORDS, WORDS)
 def test_no_text_reaches_out_of_its_field(text: str, a: str, b: str, c: str, d: str) -> None:
     template = Template(text, ["a", "b"], option="key")
@@ -343,6 +346,7 @@ def test_no_text_reaches_out_of_its_field(text: str, a: str, b: str, c: str, d: 
     assert (one == two) == ((a, b) == (c, d))
 
 
+@unhurried
 @given(st.sampled_from(["user:{a}", "user-{a}", "u{a}"]), WORDS, WORDS)
 def test_no_text_reaches_the_keys_of_another_template(text: str, a: str, b: str) -> None:
     mine = Template(text, ["a"], option="key").fill({"a": a})
@@ -350,6 +354,7 @@ def test_no_text_reaches_the_keys_of_another_template(text: str, a: str, b: str)
     assert mine != other
 
 
+@unhurried
 @given(WORDS)
 def test_a_text_is_no_value_that_is_none(text: str) -> None:
     template = Template("a:{a}", ["a"], option="key")
