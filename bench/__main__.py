@@ -24,6 +24,7 @@ TABLES = {
     "far": "cache_far",
     "stampede": "cache_stampede",
     "clear": "cache_clear",
+    "bus": "cache_bus",
     "store": "store",
     "stores": "store_sync",
     "stores-async": "store_async",

@@ -69,6 +69,8 @@ HIT_UNDER_BEAKER_STRETCH = Target(
 AWAIT_OVER_BARE = Target(2, "async hit <= 3x a bare await", 3.0)
 AWAIT_UNDER_AIOCACHE = Target(2, "async hit >= 50x faster than aiocache", 50.0, at_least=True)
 GATHERED = Target(3, "asyncio Redis get, 50 tasks >= 8x faster than redis-py", 8.0, at_least=True)
+BUS_HIT = Target(4, "near hit with a bus <= 250 ns", 250.0)
+BUS_SEEN = Target(4, "another process sees a change within 5 ms", 5.0)
 SESSION_REDIS_READ = Target(5, "redis session read >= 3x faster than Beaker", 3.0, at_least=True)
 SESSION_REDIS_WRITE = Target(
     5, "redis session read+write >= 1.5x faster than Beaker", 1.5, at_least=True
