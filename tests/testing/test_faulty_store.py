@@ -161,6 +161,19 @@ def test_a_task_that_waits_lets_others_go_on() -> None:
     asyncio.run(body())
 
 
+def test_who_waits_for_what_hangs_may_be_cancelled() -> None:
+    store = FaultyStore(MemoryStore())
+    store.hang("get", seconds=3600)
+
+    async def body() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store.aio.get("k"), 0.02)
+        await store.aio.put("k", b"1")
+
+    asyncio.run(body())
+    assert store.get_many(["k"]) == {"k": b"1"}
+
+
 @both
 def test_corrupt_bytes_are_never_those_that_are_there(play: Play) -> None:
     async def body(face: AsyncStore) -> None:
