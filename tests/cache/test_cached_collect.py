@@ -2,13 +2,15 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdfast.cache import Cache
+from holdfast.codec.typed import form_of_result
 from holdfast.errors import ConfigError
 from holdfast.store.memory import MemoryStore
 
@@ -68,6 +70,29 @@ def test_methods_are_collected_too(cache: Cache) -> None:
 
     assert Shelf().books(2) == Shelf().books.peek(2) == ["0", "1"]
     assert Shelf.kinds() == Shelf.kinds.peek() == ["Shelf"]
+
+
+@dataclass
+class Book:
+    """What is yielded."""
+
+    title: str
+
+
+def test_what_is_collected_is_typed_as_what_is_yielded(cache: Cache) -> None:
+    @cache.cached(collect=True)
+    def books() -> Iterator[Book]:
+        yield Book("a")
+
+    @cache.cached(collect=True)
+    async def later() -> "AsyncGenerator[Book, None]":
+        yield Book("a")
+
+    for function in (books, later):
+        form = form_of_result(function)
+        written = form.plain([Book("a")])
+        assert written != [Book("a")]
+        assert form.typed(written) == [Book("a")]
 
 
 def test_a_generator_that_fails_in_its_midst_keeps_nothing(cache: Cache) -> None:

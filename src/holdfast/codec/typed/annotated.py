@@ -64,7 +64,10 @@ def resolved_result(function: Any) -> tuple[object, object]:
     owner = _owner(function, names)
     local = {} if owner is None else vars(owner)
     annotation = getattr(function, "__annotations__", {}).get("return", Any)
-    return resolved(annotation, {**local, **names}), owner or Any
+    hint = resolved(annotation, {**local, **names})
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        hint = list[(*get_args(hint), Any)[0]]  # type: ignore[misc]  # it was collected
+    return hint, owner or Any
 
 
 def _owner(function: Any, names: Mapping[str, object]) -> type | None:
