@@ -6,9 +6,9 @@ import inspect
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, assert_type, cast
 
 import pytest
 
@@ -51,8 +51,8 @@ class Counted:
             def item(self, number: int) -> int:
                 return outer.ran(number)
 
-            @classmethod
             @regions.cached("short")
+            @classmethod
             def kind(cls, number: int) -> int:
                 return outer.ran(number)
 
@@ -112,7 +112,8 @@ def test_after_configure_every_kind_of_function_is_cached(regions: Regions) -> N
     assert cached.refresh(1) == cached(1) == old + 5
     cached.invalidate(1)
     assert cached.peek(1) is None
-    assert counted.shop.item.peek(1) == counted.shop.item(1)
+    for bound in (counted.shop.item, counted.shop.kind, counted.shop.tax):
+        assert bound.peek(1) == bound(1)
     assert regions["short"].get("late:1") == 102
 
 
@@ -121,6 +122,22 @@ def test_decorated_after_configure_it_is_cached_at_once(regions: Regions) -> Non
     counted = Counted(regions)
     for call in counted.ways():
         assert call(1) == call(1)
+
+
+def test_generators_are_collected_on_request(regions: Regions) -> None:
+    @regions.cached("short", collect=True)
+    def some(number: int) -> Iterator[int]:
+        yield from range(number)
+
+    @regions.cached("short", collect=True)
+    async def more(number: int) -> AsyncIterator[int]:
+        for each in range(number):
+            yield each
+
+    regions.configure({"short": {}})
+    assert_type(some(3), list[int])
+    assert some(3) == asyncio.run(more(3)) == [0, 1, 2]
+    assert some(3) is some(3)
 
 
 def test_a_function_stays_the_object_it_was(regions: Regions) -> None:
@@ -234,6 +251,18 @@ def test_a_wrong_configuration_changes_nothing(regions: Regions, settings: Any, 
     assert list(regions) == ["short"]
 
 
+def test_a_function_that_does_not_fit_its_region_is_named(regions: Regions) -> None:
+    @regions.cached("short", refresh_at=0.8)
+    def price() -> int:
+        return 1
+
+    with pytest.raises(ConfigError, match=r"price, in region short: sliding"):
+        regions.configure({"short": {"sliding": 5}})
+    assert list(regions) == []
+    regions.configure({"short": {}})
+    assert price() == 1
+
+
 def test_others_must_be_possible_too(regions: Regions) -> None:
     with pytest.raises(ConfigError, match=r"others\.ttl='soon'"):
         regions.configure(others={"ttl": "soon"})
@@ -304,6 +333,8 @@ def test_others_are_made_when_they_are_used(regions: Regions) -> None:
     assert counted.plain(1) == counted.plain(1)
     assert list(regions) == ["default", "short"]
     assert regions["long"] is regions["long"]
+    with pytest.raises(ConfigError, match="region 'a b'"):
+        regions["a b"]
     assert regions["long"]._engines.store is regions["default"]._engines.store
     late = Counted(regions)
     assert late.plain(2) == late.plain(2)
@@ -366,7 +397,8 @@ def test_calls_during_configure_see_one_configuration_or_the_other(regions: Regi
         return number
 
     regions.configure({"short": {"url": "memory://"}})
-    over, wrong = threading.Event(), []
+    over = threading.Event()
+    wrong: list[object] = []
 
     def ask() -> None:
         while not over.is_set():

@@ -2,6 +2,7 @@
 
 import configparser
 import contextlib
+import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cache.region import Regions
+from holdfast.cache.region_text import read
 from holdfast.errors import ConfigError
 from holdfast.store.memory import MemoryStore
 
@@ -66,6 +68,41 @@ def test_a_section_of_an_ini_file(regions: Regions) -> None:
     assert short._core.prefix == "shop.short_term"
 
 
+def test_an_option_that_is_a_number_or_a_word() -> None:
+    regions = configured(
+        {
+            "regions": "a,b,c",
+            "a.refresh_at": "xfetch",
+            "b.refresh_at": "0.8",
+            "c.refresh_at": "none",
+        }
+    )
+    assert [regions[name]._policy.refresh_at for name in regions] == ["xfetch", 0.8, None]
+
+
+def test_options_of_the_far_tier() -> None:
+    settings = {
+        "regions": "a",
+        "default.url": "memory://",
+        "default.bus": "no",
+        "default.compress_above": "1000",
+        "a.secrets": f"{secrets.token_urlsafe(32)}, {secrets.token_urlsafe(32)}",
+        "a.max_bytes": "none",
+        "a.on_error": "queue",
+        "a.lease": "20s",
+        "a.deadline": "500ms",
+    }
+    regions = configured(settings)
+    regions["a"].put("k", "v" * 5000)
+    store: Any = regions["a"]._engines.store
+    assert b"v" * 50 not in store.get("a:v:k")
+    assert len(store.get("a:v:k")) < 1000
+    assert regions["a"].get("k") == "v" * 5000
+    assert regions["a"]._core.lease == 20
+    assert store is not regions["default"]._engines.store
+    regions.close()
+
+
 @pytest.mark.parametrize("text", ["true", "Yes", "on", "1", " TRUE "])
 def test_yes(text: str) -> None:
     assert configured({"regions": "a", "a.enabled": text})["a"]._core.enabled
@@ -100,6 +137,16 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"regions": "a", "a.jitter": "2"}, "holdfast.cache.a.jitter=2.0"),
     ({"regions": "a", "a.clock": "wall"}, "holdfast.cache.a.clock: this cannot be written as text"),
     ({"regions": "a", "a.url": "redsi://h"}, "holdfast.cache.a.url: unknown scheme"),
+    (
+        {"regions": "a", "a.on_error": "ignore"},
+        "holdfast.cache.a.on_error: 'ignore': write raise or",
+    ),
+    ({"regions": "a", "a.bus": "tracking"}, "holdfast.cache.a.bus: without a store"),
+    (
+        {"regions": "a", "a.url": MemoryStore(), "a.deadline": "1s"},
+        "holdfast.cache.a.deadline: an open store has its own",
+    ),
+    ({"regions": "a", "a.lease": "long"}, "holdfast.cache.a.lease='long'"),
     ({"regions": "a", "a.tll": "5"}, "holdfast.cache.a.tll: unknown option tll, did you mean ttl"),
     ({"regions": "short", "shirt.ttl": "5"}, "holdfast.cache.shirt.ttl: unknown region shirt, did"),
     ({"a.ttl": "5"}, "holdfast.cache.a.ttl: unknown region a; there are none"),
@@ -120,6 +167,10 @@ def test_a_password_is_never_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         configured({"regions": "a", "a.url": "redsi://me:hunter2@host"})
     assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"holdfast\.cache\.a\.secrets") as caught:
+        configured({"regions": "a", "a.url": "memory://", "a.secrets": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(read({"c.regions": "a", "c.a.secrets": "hunter2"}, "c."))
 
 
 def test_another_prefix() -> None:
@@ -148,17 +199,19 @@ def test_the_environment_alone() -> None:
 def test_the_environment_wins_and_is_read_by_each_configure() -> None:
     environ: dict[str, str] = {}
     regions = Regions(environ=environ)
+
+    def is_now() -> tuple[float, bool]:
+        return regions["a"]._policy.ttl, regions["a"]._core.enabled
+
     regions.configure({"a": {"ttl": 60}}, enabled=False)
-    assert regions["a"]._policy.ttl == 60
-    assert not regions["a"]._core.enabled
+    assert is_now() == (60, False)
     environ |= {"HOLDFAST_CACHE_A_TTL": "5", "HOLDFAST_CACHE_ENABLED": "1"}
+    assert is_now() == (60, False)
     regions.configure({"a": {"ttl": 60}}, enabled=False)
-    assert regions["a"]._policy.ttl == 5
-    assert regions["a"]._core.enabled
+    assert is_now() == (5, True)
     environ["HOLDFAST_CACHE_ENABLED"] = "0"
     regions.from_settings({"holdfast.cache.regions": "a", "holdfast.cache.a.ttl": "7"})
-    assert regions["a"]._policy.ttl == 5
-    assert not regions["a"]._core.enabled
+    assert is_now() == (5, False)
 
 
 @pytest.mark.parametrize(

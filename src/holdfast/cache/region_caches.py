@@ -4,14 +4,16 @@ Law: regions with one URL share one store, and nothing else: each has its name b
 own near tier and its own options. What was opened together is closed together.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from holdfast.cache.facade import Cache
+from holdfast.cache.opening import opened
 from holdfast.cache.region_options import Given, Written, kinds, named, unknown
+from holdfast.durations import Duration
 from holdfast.errors import ConfigError
-from holdfast.store.protocol import OpenStore
-from holdfast.store.registry import open_store
+from holdfast.store.protocol import Store
 
 __all__ = ["RegionCaches"]
 
@@ -26,7 +28,7 @@ class RegionCaches:
     def __init__(self, settings: Given) -> None:
         self._given = settings
         self._caches: dict[str, Cache] = {}
-        self._stores: dict[object, OpenStore] = {}
+        self._stores: dict[object, Store] = {}
         self._opened = ExitStack()  # if this fails nothing is closed, for nothing is connected yet
         for region in settings.regions:
             self._make(region)
@@ -68,24 +70,25 @@ class RegionCaches:
         for option, value in options.items():
             if kinds()[option] is bool and type(value) is not bool:
                 raise ConfigError(f"{written[option].where}={value!r}: give True or False")
-        store = self._store(written["url"]) if "url" in written else None
-        options.pop("url", None)
         prefix = options.get("prefix")
         options["prefix"] = f"{prefix}.{region}" if prefix else region
         options["enabled"] = self._given.enabled and options.get("enabled", True)
         with _naming(region, written):
+            store = self._store(options.pop("url", None), options.pop("deadline", None))
             return Cache(store, **options)
 
-    def _store(self, written: Written) -> OpenStore | None:
-        url = written.value
-        if url is None:
-            return None
-        known = url if isinstance(url, str) else id(url)
+    def _store(self, url: object, deadline: Duration | None) -> Store | None:
+        known = (url if isinstance(url, str) else id(url), str(deadline))
         if known not in self._stores:
             try:
-                store = self._stores[known] = open_store(url)
+                store = opened(url, deadline)
             except ConfigError as error:
-                raise ConfigError(f"{written.where}: {error}") from error
+                if str(error).startswith("deadline"):
+                    raise
+                raise ConfigError(f"url: {error}") from error
+            if store is None:
+                return None
+            self._stores[known] = store
             self._opened.callback(store.close)
         return self._stores[known]
 
@@ -96,6 +99,8 @@ def _naming(region: str, written: Mapping[str, Written]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, TypeError) as error:
-        option, _, rest = str(error).partition("=")
-        where = f"{written[option].where}={rest}" if option in written else f"{region}: {error}"
-        raise ConfigError(where) from error
+        option = re.match(r"\w+(?=[=:])", str(error))
+        if option is None or option[0] not in written:
+            raise ConfigError(f"{region}: {error}") from error
+        where = written[option[0]].where
+        raise ConfigError(where + str(error)[option.end() :]) from error

@@ -8,13 +8,16 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from holdfast.cache.policy import Options
 from holdfast.clock import Clock
 from holdfast.codec import Codec
+from holdfast.durations import Duration
 from holdfast.errors import ConfigError
 from holdfast.events import Observer
+from holdfast.signing import KeyRing, Secrets
+from holdfast.store.bus import Bus
 
 __all__ = [
     "DEFAULT",
@@ -44,9 +47,17 @@ class RegionOptions(Options, total=False):
         prefix: Comes before the region's name, which is before all its keys: `shop.short_term:`.
         near: See `Cache`, as for all that follow.
         max_entries: How many values the near tier of this region holds.
+        max_bytes: How many bytes they may weigh.
         codec: `"msgpack"`, `"json"` or a codec.
+        compress_above: Values of more bytes are compressed in the store.
+        secrets: Seal the values in the store.
+        bus: How this process hears what others change.
+        lease: How long a creation keeps other processes from doing the same work.
+        deadline: How long the store may take for an answer; regions with one URL and several
+            deadlines have a store for each.
+        on_error: `"raise"` or `"queue"`, where the store does not hear of an invalidation.
         clock: UTC seconds.
-        observer: Told of trouble.
+        observer: Told what happens.
         enabled: False creates each time and keeps nothing.
     """
 
@@ -54,7 +65,14 @@ class RegionOptions(Options, total=False):
     prefix: str
     near: bool
     max_entries: int
+    max_bytes: int | None
     codec: Codec | str
+    compress_above: int | None
+    secrets: Secrets | KeyRing | None
+    bus: Bus | str | bool | None
+    lease: Duration
+    deadline: Duration | None
+    on_error: Literal["raise", "queue"]
     clock: Clock
     observer: Observer
     enabled: bool
@@ -64,7 +82,7 @@ class RegionOptions(Options, total=False):
 class Written:
     """The value of an option, and where it was written, for errors."""
 
-    value: Any
+    value: Any = field(repr=False)  # it may be a secret, or a URL with a password
     where: str
 
 

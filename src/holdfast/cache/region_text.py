@@ -150,24 +150,32 @@ def _meant(text: Any, kind: Any) -> Any:
         return text
     one_of = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     text = text.strip()
-    if any(get_origin(each) is Sequence for each in one_of):
+    if NoneType in one_of and text.lower() == "none":
+        return None
+    if any(get_origin(each) in (Sequence, Iterable) for each in one_of):
         return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
     if not text:
         raise ConfigError("there is nothing after the '='")
-    if NoneType in one_of and text.lower() == "none":
-        return None
-    if any(text in get_args(each) for each in one_of if get_origin(each) is Literal):
+    return _scalar(text, one_of)
+
+
+def _scalar(text: str, one_of: Collection[Any]) -> Any:
+    """Return what `text` means for one of these types."""
+    if bool in one_of and text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    words = [word for each in one_of if get_origin(each) is Literal for word in get_args(each)]
+    if text in words:
         return text
     for simple, read_as in _READ_AS.items():
         if simple in one_of:
             return read_as(text)
+    if words:
+        raise ConfigError(f"{text!r}: write {' or '.join(words)}")
     raise ConfigError("this cannot be written as text: give it to regions.configure(...)")
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() not in _TRUTH:
-        raise ConfigError(f"{text!r}: write true or false")
-    return _TRUTH[text.lower()]
+def _no_boolean(text: str) -> bool:
+    raise ConfigError(f"{text!r}: write true or false")
 
 
 def _whole(text: str) -> int:
@@ -184,5 +192,10 @@ def _number(text: str) -> float:
         raise ConfigError(f"{text!r}: write a number, such as 0.5") from error
 
 
-_READ_AS: dict[type, Callable[[str], Any]] = {str: str, bool: _boolean, int: _whole, float: _number}
+_READ_AS: dict[type, Callable[[str], Any]] = {
+    str: str,
+    bool: _no_boolean,
+    int: _whole,
+    float: _number,
+}
 """By type, those before others first: a duration may be text, so it stays text."""
