@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from holdfast.cache import Cache
+from holdfast.cache.counts import Counts
 from holdfast.cache.near import Near, Traits
+from holdfast.cache.weight import weigh
 from holdfast.errors import ConfigError
 from holdfast.testing.clock import ManualClock
 
@@ -108,8 +110,7 @@ class NearMachine(RuleBasedStateMachine):
             return
         assert len(self.near.cells) <= self.near.max_entries
         assert self.near.hits == self.served
-        queued = len(self.near._small) + len(self.near._main)
-        assert queued <= 2 * self.near.max_entries + 65
+        assert len(self.near._eviction) <= 2 * self.near.max_entries + 65
         assert not self.near._holds
         assert set().union(*self.near._by_label.values()) <= self.near.cells.keys()
 
@@ -160,12 +161,72 @@ def test_an_expired_entry_leaves_before_a_live_one() -> None:
     assert set(near.cells) == {"live", "new"}
 
 
+def test_what_is_over_leaves_a_cache_that_is_never_full() -> None:
+    clock = ManualClock()
+    near = Near(1000, clock)
+    for number in range(20):
+        near.put(f"over {number}", number, times=(clock() + 1,) * 4, traits=Traits(("t:x",)))
+        near.put(f"stale {number}", number, times=(clock(), clock(), clock() + 9, clock()))
+    clock.advance(2)
+    for number in range(80):
+        put(near, "again")
+        assert len(near.cells) <= 41
+        if number > 60:
+            assert set(near.cells) == {"again", *(f"stale {number}" for number in range(20))}
+    assert near.evicted == 0
+    assert not near._by_label
+
+
+def test_hits_are_of_the_counts_they_were_counted_for() -> None:
+    """Whatever replaces a value, or turns it out."""
+    near, draw = Near(5, ManualClock()), random.Random(3)  # noqa: S311 - repeatable
+    traits = [Traits((), Counts()), Traits(("t:x",), Counts()), Traits()]
+    told, served = dict.fromkeys(traits, 0), 0
+    for _ in range(5000):
+        key = draw.choice("abcdefgh")
+        cell = near.cells.get(key)
+        if cell is None or draw.random() < 0.1:
+            near.put(key, key, times=(1e12,) * 4, traits=draw.choice(traits))
+        elif draw.random() < 0.01:
+            near.drop([key])
+        else:
+            cell.hits += 1
+            told[cell.traits] += 1
+            served += 1
+        for trait in traits[:2]:
+            assert trait.counts is not None
+            assert near.hits_of(trait.counts) == told[trait]
+        assert near.hits == served
+    assert near.evicted > 100
+
+
+def test_a_finalizer_may_come_back() -> None:
+    near = Near(4, ManualClock(), max_bytes=100_000)
+
+    class Restless:
+        def __init__(self, key: str) -> None:
+            self.key = key
+
+        def __del__(self) -> None:
+            near.put(self.key, f"of {self.key}", times=(1e12,) * 4, traits=Traits(("t:y",)))
+
+    for number in range(200):
+        key = "abcdef"[number % 6]
+        near.put(key, Restless("fedcba"[number % 5]), times=(1e12,) * 4, traits=Traits(("t:x",)))
+        assert len(near.cells) <= 4
+        cells = near.cells.items()
+        assert near.bytes == sum(weigh(k, cell.value, cell.traits.labels) for k, cell in cells)
+        assert set().union(*near._by_label.values()) == near.cells.keys()
+    near.drop_labels(["t:x"])
+    near.drop_labels(["t:y"])
+    assert (near.cells, near._by_label, near.bytes) == ({}, {}, 0)
+
+
 def test_queues_that_were_lost_are_made_anew() -> None:
-    near = Cache(max_entries=2)._core.near  # as in a child whose parent forked while it swept
+    near = Near(2, ManualClock())  # as in a child whose parent forked while it swept
     for key in ("a", "b"):
         near.put(key, key, times=(math.inf,) * 4)
-    near._small.clear()
-    near._main.clear()
+    near._eviction.clear()
     for key in ("c", "d", "e"):
         near.put(key, key, times=(math.inf,) * 4)
     assert len(near.cells) == 2
@@ -177,7 +238,7 @@ def test_putting_and_deleting_for_ever_takes_no_room() -> None:
     for _ in range(5000):
         put(near, "k")
         near.drop(["k"])
-    assert len(near._small) + len(near._main) < 200
+    assert len(near._eviction) < 200
 
 
 @given(st.data())

@@ -4,19 +4,22 @@ Law: a hit is one lookup, one comparison of times and one count on the cell. A c
 after it was filled but for its count and its death: it dies by `until = -inf` *before* its value
 goes, and readers take the value *before* they look at `until`, so a dead cell is never served and
 needs no lock. Every write goes through a hold that was set before the writer's first far operation
-and is refused if anything was dropped since. Eviction is S3-FIFO: a small queue for newcomers, a
-main queue for what was used again, and a memory of whom the small queue turned out.
+and is refused if anything was dropped since. Who leaves when it is full stands in `eviction.py`.
+Without a global interpreter lock a use that is counted while the eviction looks at its cell may put
+the count back; nothing else depends on it.
 """
 
+import math
 import os
 import threading
 import weakref
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.cache.counts import Counts
+from holdfast.cache.eviction import MOST, Eviction
+from holdfast.cache.weight import weigh
 from holdfast.clock import Clock
 
 __all__ = ["NO_TRAITS", "Cell", "Hold", "Near", "Times", "Traits"]
@@ -25,9 +28,9 @@ Times = tuple[float, float, float, float]
 """Until when a value may be served unasked, is fresh, may be served stale; and until when it may be
 made fresh again by being read (`sliding`)."""
 
-_NEVER = float("-inf")
-_MOST = 3.0  # uses beyond this give no longer life: yesterday's favourite must be able to leave
-_SMALL = 10  # the small queue has a tenth of the room
+_NEVER = -math.inf
+_BOUNDLESS = math.inf
+_HEAVIEST = 10  # one value may take a tenth of the bytes: it would turn out too many others
 
 
 class Cell:
@@ -38,15 +41,17 @@ class Cell:
         until: It may be served before this time; -inf once it was dropped.
         hits: Uses since the eviction last looked at it; a float, because adding to an int beyond
             the small ones costs a tenth of a whole hit more.
+        weight: Its bytes, where they are bounded; else 0.
     """
 
     __slots__ = ("_more", "hits", "until", "value")  # four, so that a cell is 64 bytes
+    weight = 0
 
-    def __init__(self, value: Any, times: Times, traits: "Traits", hits: float) -> None:
+    def __init__(self, value: Any, times: Times, traits: "Traits") -> None:
         until = times[0]
         self.value = value
         self.until = until
-        self.hits = hits
+        self.hits = 0.0
         plain = until == times[1] == times[2] == times[3]
         self._more: Any = traits if plain else (times, traits)
 
@@ -78,6 +83,15 @@ class Cell:
         self._more = NO_TRAITS
         self.hits = 0.0
         self.value = None  # whoever still points here must not keep it alive
+
+
+class _Weighed(Cell):
+    # A cell of a near tier whose bytes are bounded: nobody else pays for the weight.
+    __slots__ = ("weight",)
+
+    def __init__(self, value: Any, times: Times, traits: "Traits", weight: int) -> None:
+        super().__init__(value, times, traits)
+        self.weight = weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,23 +130,30 @@ class Hold:
 
 
 class Near:
-    """At most `max_entries` values; 0 keeps none.
+    """At most `max_entries` values, of at most `max_bytes`; 0 keeps none.
+
+    Args:
+        max_entries: How many values.
+        clock: The time.
+        max_bytes: How many bytes all of them may take with their keys and what is needed to keep
+            them, as `weigh` estimates it. A value heavier than a tenth of it is not kept at all.
+            None: values are not weighed.
 
     Attributes:
         cells: What is kept, alive or not, by key. Read it freely, change it never.
+        bytes: How many bytes that takes; 0 where they are not bounded.
         evicted: How many were turned out to make room.
     """
 
-    def __init__(self, max_entries: int, clock: Clock) -> None:
+    def __init__(self, max_entries: int, clock: Clock, *, max_bytes: int | None = None) -> None:
         self.max_entries = max_entries
+        self.max_bytes = _BOUNDLESS if max_bytes is None else max_bytes
         self.cells: dict[str, Cell] = {}
+        self.bytes = 0
         self.evicted = 0
         self._clock = clock
-        self._small_room = max(1, max_entries // _SMALL)
-        self._small: deque[str] = deque()
-        self._main: deque[str] = deque()
-        self._turned_out: set[int] = set()
-        self._turned_out_before: set[int] = set()
+        self._eviction = Eviction(self.cells, self._spend)
+        self._round: Iterator[str] = iter(())
         self._by_label: dict[str, set[str]] = {}
         self._holds: dict[str, set[Hold]] = {}
         self._counted = 0.0
@@ -147,12 +168,14 @@ class Near:
     @property
     def hits(self) -> int:
         """How often a value was served, of cells here and gone; a few may be lost to races."""
-        return int(self._counted + sum(cell.hits for cell in list(self.cells.values())))
+        with self._lock:  # else what the eviction moves meanwhile could be counted twice
+            return int(self._counted + sum(cell.hits for cell in list(self.cells.values())))
 
     def hits_of(self, counts: Counts) -> int:
         """Return how often a value was served whose hits `counts` is told."""
-        alive = [cell for cell in list(self.cells.values()) if cell.traits.counts is counts]
-        return int(counts.near_hits + sum(cell.hits for cell in alive))
+        with self._lock:
+            alive = [cell for cell in list(self.cells.values()) if cell.traits.counts is counts]
+            return int(counts.near_hits + sum(cell.hits for cell in alive))
 
     def hold(self, key: str) -> Hold:
         """Set a placeholder; every one needs its `release`."""
@@ -186,21 +209,24 @@ class Near:
             times: See `Times`.
             traits: What else may drop it, and who counts its hits.
         """
+        cell = self._cell(hold.key, value, times, traits)
         with self._lock:
             if hold.void or not hold.moved.isdisjoint(traits.labels):
                 return False
             if times[2] <= self._clock():
                 return False
             self._void(hold.key)
-            if self.max_entries > 0:
-                self._keep(hold.key, value, times, traits)
-            return True
+            return self._keep(hold.key, cell)
 
-    def put(self, key: str, value: Any, *, times: Times, traits: Traits = NO_TRAITS) -> None:
-        """Keep `value`, and refuse what is under way: the last word where there is no far tier."""
+    def put(self, key: str, value: Any, *, times: Times, traits: Traits = NO_TRAITS) -> bool:
+        """Keep `value`, and refuse what is under way: the last word where there is no far tier.
+
+        Return whether it is kept: it may be too heavy. What was there before is gone in any case.
+        """
+        cell = self._cell(key, value, times, traits)
         with self._lock:
             self._void(key)
-            self._keep(key, value, times, traits)
+            return self._keep(key, cell)
 
     def drop(self, keys: Iterable[str]) -> None:
         """Forget `keys`, and refuse what is under way to them."""
@@ -226,10 +252,7 @@ class Near:
                 self._void(key)
             for key in list(self.cells):
                 self._remove(key)
-            for queue in (self._small, self._main):
-                queue.clear()
-            self._turned_out.clear()
-            self._turned_out_before.clear()
+            self._eviction.clear()
 
     def add(self, key: str, by: int, until: float, traits: Traits = NO_TRAITS) -> int:
         """Count up, in one step; a value that is not there counts as 0 and lives until `until`.
@@ -246,99 +269,84 @@ class Near:
             if type(value) is not int:
                 raise TypeError(f"{key!r} holds no integer")
             self._void(key)
-            self._keep(key, value + by, (until, until, until, until), traits)
+            self._keep(key, self._cell(key, value + by, (until, until, until, until), traits))
             return value + by
 
     def _void(self, key: str) -> None:
         for hold in self._holds.get(key, ()):
             hold.void = True
 
-    def _keep(self, key: str, value: Any, times: Times, traits: Traits) -> None:
-        old = self.cells.get(key)
+    def _cell(self, key: str, value: Any, times: Times, traits: Traits) -> Cell:
+        if self.max_bytes == _BOUNDLESS:
+            return Cell(value, times, traits)
+        return _Weighed(value, times, traits, weigh(key, value, traits.labels))
+
+    def _keep(self, key: str, cell: Cell) -> bool:
+        self._tidy()
+        if not self.max_entries or cell.weight * _HEAVIEST > self.max_bytes:
+            self._remove(key)
+            return False
+        old = self._make_room(key, cell.weight)
+        traits = cell.traits
         if old is not None:
-            hits = min(old.hits, _MOST)
-            self._kill(key, old, kept=hits)
+            cell.hits = min(old.hits, MOST)
+            self._count(traits, -cell.hits)  # they are counted with the old one
+        self.cells[key] = cell
+        self.bytes += cell.weight
+        if old is None:
+            self._eviction.enter(key)
         else:
-            hits = 0.0
-            while len(self.cells) >= self.max_entries:
-                self._evict()
-            self._queue(key)
-        self.cells[key] = Cell(value, times, traits, hits)
+            self._forget(key, old)
         for label in traits.labels:
             self._by_label.setdefault(label, set()).add(key)
+        if old is not None:
+            old.die()  # last: its value may have a finalizer that comes back here
+        return True
 
-    def _queue(self, key: str) -> None:
-        mark = hash(key)
-        if mark in self._turned_out or mark in self._turned_out_before:
-            self._main.append(key)
-        else:
-            self._small.append(key)
-        if len(self._small) + len(self._main) > 2 * len(self.cells) + 64:
-            self._sweep_queues()
+    def _make_room(self, key: str, weight: int) -> Cell | None:
+        """Turn out who must leave; return what is under `key`: it may have to leave itself."""
+        while True:
+            old = self.cells.get(key)
+            fits = old is not None or len(self.cells) < self.max_entries
+            if fits and self.bytes + weight - (old.weight if old else 0) <= self.max_bytes:
+                return old
+            self._remove(self._eviction.choose(self._clock()))
+            self.evicted += 1
 
-    def _sweep_queues(self) -> None:
-        seen: set[str] = set()
-        for queue in (self._main, self._small):  # a dropped key stays in its queue until here
-            alive = [key for key in dict.fromkeys(queue) if key in self.cells and key not in seen]
-            seen.update(alive)
-            queue.clear()
-            queue.extend(alive)
+    def _tidy(self) -> None:
+        """Look at the next cell, so that what is over leaves a cache that is never full."""
+        key = next(self._round, None)
+        if key is None:
+            self._round = iter(list(self.cells))
+            return
+        cell = self.cells.get(key)
+        if cell is not None and cell.until <= (now := self._clock()) and cell.stale_until <= now:
+            self._remove(key)
 
     def _remove(self, key: str) -> None:
         cell = self.cells.pop(key, None)
         if cell is not None:
-            self._kill(key, cell)
+            self._forget(key, cell)
+            cell.die()
 
-    def _kill(self, key: str, cell: Cell, *, kept: float = 0.0) -> None:
+    def _forget(self, key: str, cell: Cell) -> None:
+        """Take what goes out of the sums and from under its labels."""
         traits = cell.traits
-        self._count(traits, cell.hits - kept)
+        self._count(traits, cell.hits)
+        self.bytes -= cell.weight
         for label in traits.labels:
             keys = self._by_label.get(label)
             if keys is not None:
                 keys.discard(key)
                 if not keys:
                     del self._by_label[label]
-        cell.die()
+
+    def _spend(self, cell: Cell, left: float) -> None:
+        """Leave `cell` so many of its uses; the others are counted."""
+        self._count(cell.traits, cell.hits - left)
+        cell.hits = left
 
     def _count(self, traits: Traits, hits: float) -> None:
         self._counted += hits
         if traits.counts is not None:
             traits.counts.near_hits += hits
-
-    def _evict(self) -> None:
-        """Make room for one."""
-        now = self._clock()
-        while True:
-            if not self._small and not self._main:  # lost in a fork, or by an interrupt
-                self._main.extend(self.cells)
-            if len(self._small) > self._small_room or not self._main:
-                key = self._small.popleft()
-                cell = self.cells.get(key)
-                if cell is None:
-                    continue
-                if cell.hits > 0 and cell.stale_until > now:
-                    self._main.append(key)
-                    continue
-                self._turn_out(key)
-                return
-            key = self._main.popleft()
-            cell = self.cells.get(key)
-            if cell is None:
-                continue
-            if cell.hits > 0 and cell.stale_until > now:
-                left = min(cell.hits, _MOST) - 1
-                self._count(cell.traits, cell.hits - left)
-                cell.hits = left
-                self._main.append(key)
-                continue
-            self._remove(key)
-            self.evicted += 1
-            return
-
-    def _turn_out(self, key: str) -> None:
-        self._remove(key)
-        self.evicted += 1
-        self._turned_out.add(hash(key))
-        if 2 * len(self._turned_out) >= self.max_entries:
-            self._turned_out_before = self._turned_out
-            self._turned_out = set()
