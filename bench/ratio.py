@@ -11,6 +11,7 @@ from time import perf_counter_ns
 
 from bench.measure import NOT_INSTALLED, Effort
 from bench.report import Row, Table
+from bench.sieve import Sieve
 from bench.targets import RATIO_FLOOR, RATIO_GAIN
 from bench.traces import TRACES, belady
 
@@ -86,6 +87,12 @@ def theine(trace: Sequence[str], room: int) -> int:
     return hits
 
 
+def sieve(trace: Sequence[str], room: int) -> int:
+    """In plain Python; nobody's library."""
+    kept = Sieve(room)
+    return sum(kept.ask(key) for key in trace)
+
+
 def holdfast(trace: Sequence[str], room: int) -> int:
     """S3-FIFO."""
     from holdfast import Cache
@@ -103,6 +110,7 @@ def holdfast(trace: Sequence[str], room: int) -> int:
 POLICIES: dict[str, Count] = {
     FLOOR: ordered,
     "lru_cache": lru,
+    "SIEVE, in Python": sieve,
     "cachebox LRUCache": cachebox,
     "cachetools LFUCache": cachetools,
     "theine (W-TinyLFU)": theine,

@@ -122,3 +122,31 @@ def test_belady_is_above_lru(bench: Any) -> None:
     trace = bench("traces").zipf(20_000, 2000)
     names = [str(key) for key in trace]
     assert bench("traces").belady(trace, 100) > bench("ratio").ordered(names, 100)
+
+
+def sieved(trace: list[str], room: int) -> int:
+    """SIEVE by the letter: a list, the oldest first, and the place of the hand in it."""
+    kept: list[str] = []
+    asked: dict[str, bool] = {}
+    hand = hits = 0
+    for key in trace:
+        if key in asked:
+            hits += 1
+            asked[key] = True
+            continue
+        if len(kept) >= room:
+            while asked[kept[hand]]:
+                asked[kept[hand]] = False
+                hand = (hand + 1) % len(kept)
+            del asked[kept.pop(hand)]
+            hand = hand if hand < len(kept) else 0
+        kept.append(key)
+        asked[key] = False
+    return hits
+
+
+def test_sieve_is_as_its_paper_has_it(bench: Any) -> None:
+    draw = random.Random(1)  # noqa: S311 - a test
+    for _ in range(50):
+        trace, room = [str(draw.randrange(9)) for _ in range(200)], draw.randint(1, 9)
+        assert bench("ratio").sieve(trace, room) == sieved(trace, room)

@@ -54,7 +54,6 @@ def run(tmp_path: Path, *arguments: str) -> dict[str, Any]:
         ("memory", {9}),
         ("limit", {11}),
         ("import", {13}),
-        ("race", {7}),
     ],
 )
 def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]) -> None:
@@ -65,7 +64,18 @@ def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("name", "targets"),
-    [("stores", {15}), ("stores-async", set()), ("stores-tasks", {3}), ("growth", {14})],
+    [
+        ("misses", set()),
+        ("far", set()),
+        ("stampede", {6}),
+        ("race", {7}),
+        ("clear", {12}),
+        ("bus", {4}),
+        ("stores", {15}),
+        ("stores-async", set()),
+        ("stores-tasks", {3}),
+        ("growth", {14}),
+    ],
 )
 def test_a_table_with_servers_runs_without_peers(
     tmp_path: Path, name: str, targets: set[int]
