@@ -207,13 +207,12 @@ def test_values_cannot_reach_out_of_their_field(
     ],
 )
 def test_a_wrong_template_is_found_at_once(cache: Cache, template: str, message: str) -> None:
-    both: list[dict[str, Any]] = [{"key": template}, {"tags": [template]}]
-    for options in both:
-        with pytest.raises(ConfigError, match=message):
+    def f(a: int, b: int) -> int:
+        return a + b
 
-            @cache.cached(**options)
-            def f(a: int, b: int) -> int:
-                return a + b
+    for decorate in (cache.cached(key=template), cache.cached(tags=[template])):
+        with pytest.raises(ConfigError, match=message):
+            decorate(f)
 
 
 def test_an_argument_without_a_stable_form_says_how_to_mend_it(cache: Cache) -> None:
@@ -232,7 +231,7 @@ def test_an_argument_without_a_stable_form_says_how_to_mend_it(cache: Cache) -> 
 
 def test_unknown_options_are_refused(cache: Cache) -> None:
     with pytest.raises(TypeError, match="unknown option tll"):
-        cache.cached(tll=3)  # type: ignore[call-arg]
+        cache.cached(tll=3)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="unknown option"):
         Cache(tll=3)  # type: ignore[call-arg]
 
