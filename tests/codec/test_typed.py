@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +163,29 @@ def test_an_attribute_that_is_no_field_is_not_dropped() -> None:
         form(Tree).plain(tree)
 
 
+@pytest.mark.parametrize("slots", [True, False])
+def test_a_slot_of_a_base_that_is_no_field_is_not_dropped(slots: bool) -> None:
+    class Base:
+        __slots__ = ("hidden",)
+
+    made: Any = dataclasses.make_dataclass("Open", [("x", int)], bases=(Base,), slots=slots)
+    assert there_and_back(made, made(1)) == made(1)
+    holds = made(1)
+    holds.hidden = 2
+    with pytest.raises(CodecError, match="'hidden', which is no field"):
+        form(made).plain(holds)
+
+
+def test_a_subclass_of_a_path_may_hold_more_than_its_text() -> None:
+    class Marked(type(Path())):  # type: ignore[misc]
+        pass
+
+    marked = Marked("a")
+    assert form(Marked).plain(marked) is marked
+    with pytest.raises(CodecError, match="Marked where the annotation says"):
+        form(Path).plain(marked)
+
+
 def test_a_field_that_was_never_set_is_an_error() -> None:
     unfinished = Doubled(5)
     del unfinished.total
@@ -215,6 +240,9 @@ def test_a_property_that_raises_is_an_error_of_the_value() -> None:
         (Colour, 1),
         (Colour, []),
         (Right, "READ"),
+        (Path, 1),
+        (Fraction, "a third"),
+        (Fraction | str, ["fractions.Fraction", None, 1]),
         (Right, 64),
         (Right, True),
         (Circle | Square, {"side": 2}),

@@ -3,10 +3,13 @@
 import dataclasses
 import enum
 import functools
+import ipaddress
+import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import (
     Annotated,
     Any,
@@ -24,6 +27,7 @@ from uuid import UUID
 
 import msgspec
 import pydantic
+import pydantic.dataclasses
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -190,12 +194,58 @@ class Page(pydantic.BaseModel, Generic[T]):
     total: int
 
 
+class Site(pydantic.BaseModel):
+    """Values that are known by their text."""
+
+    url: pydantic.HttpUrl
+    stores: list[pydantic.PostgresDsn] = []
+    folder: pathlib.Path
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Sites(pydantic.RootModel[dict[str, Site]]):
+    """A model that is its only field."""
+
+
+class Cat(pydantic.BaseModel):
+    """One of two that a field tells apart."""
+
+    sort: Literal["cat"] = "cat"
+    at: Point
+
+
+class Dog(pydantic.BaseModel):
+    """The other one."""
+
+    sort: Literal["dog"] = "dog"
+    at: Point
+
+
+class Pet(pydantic.BaseModel):
+    """Either of them."""
+
+    animal: Annotated[Cat | Dog, pydantic.Field(discriminator="sort")]
+    age: pydantic.PositiveInt = 1
+
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    """A dataclass of pydantic's."""
+
+    size: int
+    pet: Pet | None = None
+
+
 P1, P2 = Point(1, 2.5), Point(-3, 4)  # 4: an int where the annotation says float stays an int
 WHEN = datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
 SLOTTED = Slotted(P1, WHEN, Decimal("1.50"), UUID(int=7))
 SEEN = User(userName="Ann", at=P1, friends=[User(userName="Bob", at=P2)])
 SEEN._seen = 3
 OPEN = Loose.model_validate({"size": 2, "colour": ["red"]})
+SITE = Site.model_validate(
+    {"url": "https://example.org/\u00e9?a=b", "folder": "/srv", "address": "::1"}
+    | {"stores": ["postgresql://u:p@one,two:5432/db"]}
+)
 READ_INITIAL = User(userName="Cid", at=P1, mood=Mood.GOOD, secret="t")
 READ_INITIAL.initial  # noqa: B018 - what it computes is kept in the instance
 
@@ -224,6 +274,17 @@ CASES: list[tuple[Any, Any]] = [
     (User, READ_INITIAL),
     (User, User.model_construct(name="unchecked and long", at=P1, friends=(SEEN,))),
     (Loose, OPEN),
+    (Site, SITE),
+    (Sites, Sites({"a": SITE})),
+    (Pet, Pet(animal=Dog(at=P1))),
+    (list[Cat | Dog], [Dog(at=P1), Cat(at=P2)]),
+    (Checked, Checked(3, Pet(animal=Cat(at=P1), age=2))),
+    (pathlib.Path, pathlib.Path("a/b")),
+    (dict[pathlib.PurePosixPath, Fraction], {pathlib.PurePosixPath("/a"): Fraction(1, 3)}),
+    (Fraction | str | None, "1/3"),
+    (Fraction | str | None, Fraction(1, 3)),
+    (ipaddress.IPv4Network, ipaddress.IPv4Network("10.0.0.0/8")),
+    (ipaddress.IPv4Interface, ipaddress.IPv4Interface("10.0.0.1/8")),
     (Page[Point], Page[Point](items=[P1], total=1)),
     (Colour, Colour.BLUE),
     (Colour, Colour.SCARLET),

@@ -9,6 +9,7 @@ at the first use, not before.
     dataclass, msgspec.Struct, pydantic model, NamedTuple    a dict of its fields
     TypedDict                                                the dict it is
     Enum, Flag                                               the member's name, the flags' int
+    paths, IP addresses, Fraction, pydantic's URLs           their text
     list, tuple, set, frozenset, dict of them                the same container
     a union with more than one of them                       [the type's name, the value]
 

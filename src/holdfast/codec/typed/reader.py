@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
 from holdfast.codec.typed import annotated, records
-from holdfast.codec.typed.shapes import Choice, Constant, Either, Fixed, Many, Pairs, Shape
+from holdfast.codec.typed.shapes import Choice, Constant, Either, Fixed, Many, Pairs, Shape, Text
 
 __all__ = ["Reader"]
 
@@ -124,6 +124,9 @@ class Reader:
             return Choice(label, kind)
         if kind is annotated.class_named("msgspec", "UnsetType"):
             return Constant(label, kind())
+        exact = _exact_of_text(kind)
+        if exact is not None:
+            return Text(label, kind, exact)
         sort = _sort(kind)
         if sort is None:
             return Shape(label)
@@ -146,6 +149,28 @@ class _Sort:
     shape: type[records.Record]
     fields: Callable[[Any, tuple[Any, ...]], dict[str, Any]]
     check: Callable[[Any], None] = lambda _: None
+
+
+# Classes whose text leads back to the value: by module, and by a class above them.
+_TEXTS = {
+    "ipaddress": ("_IPAddressBase", "IPv4Interface", "IPv6Interface"),
+    "pathlib": ("PurePath",),
+    "fractions": ("Fraction",),
+    "pydantic.networks": ("_BaseUrl", "_BaseMultiHostUrl"),
+}
+
+
+def _exact_of_text(kind: Any) -> type | None:
+    """Return the class of the values annotated as `kind` if their text leads back to them."""
+    for module, names in _TEXTS.items():
+        above = [annotated.class_named(module, name) for name in names]
+        if any(one is not None and issubclass(kind, one) for one in above):
+            if module == "pathlib" and kind.__module__.startswith(module):
+                return type(kind())  # a Path is a PosixPath or a WindowsPath
+            if module in (kind.__module__, "pydantic.networks"):
+                return kind  # type: ignore[no-any-return]
+            # anybody else's subclass may hold more than its text
+    return None
 
 
 def _sort(kind: Any) -> _Sort | None:

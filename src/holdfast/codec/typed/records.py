@@ -7,7 +7,7 @@ again by itself.
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from holdfast.codec.typed.shapes import Shape, refuse
@@ -37,6 +37,7 @@ class Record(Shape):
         self._fields: Mapping[str, Shape] = {}
         self._translated: tuple[tuple[str, Shape], ...] = ()
         self._in_dict = False
+        self._foreign: Iterable[str] = ()
 
     def set_fields(self, fields: Mapping[str, Shape]) -> None:
         """Say what the fields are."""
@@ -46,6 +47,8 @@ class Record(Shape):
         self._translated = tuple((name, one) for name, one in fields.items() if not one.as_is)
         static = (inspect.getattr_static(self._kind, name, None) for name in fields)
         self._in_dict = not any(hasattr(one, "__set__") for one in static)  # no slot, no property
+        slots = {name for base in self._kind.__mro__ for name in _slots(base)}
+        self._foreign = slots - self._names - _OWN_SLOTS
 
     def structure(self) -> str:
         fields = sorted(f"{name}: {shape.label}" for name, shape in self._fields.items())
@@ -76,7 +79,7 @@ class Record(Shape):
         return plain.keys() == self._names
 
     def _taken(self, value: Any) -> dict[str, Any]:
-        if self._in_dict and value.__dict__.keys() == self._names:
+        if self._in_dict and not self._foreign and value.__dict__.keys() == self._names:
             return dict(value.__dict__)
         self._check(value)
         return {name: getattr(value, name) for name in self._fields}
@@ -92,7 +95,9 @@ class Record(Shape):
 
     def _check(self, value: Any) -> None:
         """Raise if `value` holds what is no field."""
-        for name in getattr(value, "__dict__", {}).keys() - self._names:
+        held = getattr(value, "__dict__", {}).keys() - self._names
+        held |= {name for name in self._foreign if hasattr(value, name)}
+        for name in sorted(held):
             if not isinstance(getattr(self._kind, name, None), functools.cached_property):
                 raise CodecError(
                     f"a {self.label} holds {name!r}, which is no field and would be lost; "
@@ -124,14 +129,14 @@ class Model(Record):
         return self._names <= plain.keys() <= self._names | _KEPT
 
     def _taken(self, value: Any) -> dict[str, Any]:
-        if value.__dict__.keys() != self._names:
+        if self._foreign or value.__dict__.keys() != self._names:
             self._check(value)
         state = value.__getstate__()
         plain = {name: state["__dict__"][name] for name in self._fields}
         if state[_SET] != self._names:
             plain[_SET] = sorted(state[_SET])
-        for name in (_EXTRA, _PRIVATE):
-            if state[name] is not None:
+        for name in (_EXTRA, _PRIVATE):  # a RootModel has neither
+            if state.get(name) is not None:
                 plain[name] = state[name]
         return plain
 
@@ -147,9 +152,15 @@ class Model(Record):
         return built
 
 
+def _slots(kind: type) -> Iterable[str]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else slots
+
+
 _SET, _EXTRA = "__pydantic_fields_set__", "__pydantic_extra__"
 _PRIVATE = "__pydantic_private__"
 _KEPT = frozenset({_SET, _EXTRA, _PRIVATE})
+_OWN_SLOTS = _KEPT | {"__dict__", "__weakref__"}
 
 
 def _dict(kept: object) -> dict[str, Any] | None:

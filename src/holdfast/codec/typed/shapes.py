@@ -10,7 +10,7 @@ from typing import Any, Never
 
 from holdfast.errors import CodecError
 
-__all__ = ["Choice", "Constant", "Either", "Fixed", "Many", "Pairs", "Shape", "refuse"]
+__all__ = ["Choice", "Constant", "Either", "Fixed", "Many", "Pairs", "Shape", "Text", "refuse"]
 
 
 class Shape:
@@ -131,6 +131,33 @@ class Constant(Shape):
         if plain is None:
             return None
         return self._value if plain == self.label else _misread(self.label)
+
+
+class Text(Shape):
+    """Values that their own text leads back to, such as paths and addresses."""
+
+    as_is = False
+
+    def __init__(self, label: str, kind: Any, exact: type) -> None:
+        super().__init__(label)
+        self._kind = kind
+        self._exact = exact
+
+    def fits(self, value: object) -> bool:
+        return type(value) is self._exact
+
+    def plain(self, value: Any) -> Any:
+        if type(value) is not self._exact:
+            return refuse(value, self.label)
+        text = str(value)
+        if self._kind(text) != value:
+            raise CodecError(f"the text of a {self.label} does not lead back to it")
+        return text
+
+    def typed(self, plain: Any) -> Any:
+        if plain is None:
+            return None
+        return self._kind(plain) if type(plain) is str else _misread(self.label)
 
 
 class Many(Shape):
