@@ -18,7 +18,7 @@ from holdfast.store.sqlite import SqliteStore
 from holdfast.store.wrap.around import Driven, Steps
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
-from holdfast.testing.faults import Fault, FaultyStore
+from holdfast.testing.faults import FaultyStore
 from holdfast.testing.trial import in_processes
 
 
@@ -322,13 +322,13 @@ def test_a_child_may_strike_while_the_parent_does() -> None:
         assert in_processes(1, lambda _: _fails(lambda: store.get("k"))) == [0]
 
 
-def test_a_cache_on_it_goes_on() -> None:
+@pytest.mark.parametrize("kind", ["fail", "hang", "corrupt", "lose_reply", "delay"])
+def test_a_cache_on_it_goes_on(kind: str) -> None:
     clock = ManualClock()
     store = FaultyStore(MemoryStore(clock=clock), clock=clock)
-    cache = Cache(store, clock=clock, near=False)
-    faults: list[Fault] = [store.fail(), store.hang(), store.corrupt(), store.lose_reply("swap")]
-    for number, fault in enumerate(faults):
-        assert cache.get_or_create(f"k{number}", lambda: 1) == 1
-        fault.mend()
-    assert cache.get_or_create("k", lambda: 1) == 1
-    assert cache.get("k") == 1
+    with Cache(store, clock=clock, near=False) as cache:
+        cache.put("k", 1)
+        with getattr(store, kind)("get_many", times=1) as fault:
+            assert cache.get_or_create("k", lambda: 1) == 1
+        assert fault.struck == 1
+        assert cache.get("k") == 1
