@@ -355,6 +355,21 @@ def test_stats_are_by_region(regions: Regions) -> None:
     assert stats["long"].misses == 0
 
 
+def test_stats_of_a_function_are_those_of_its_region_now(regions: Regions) -> None:
+    counted = Counted(regions)
+    with pytest.raises(ConfigError, match="region short"):
+        counted.plain.stats()
+    regions.configure({"short": {}})
+    for _ in range(3):
+        counted.plain(1)
+    counted.shop.tax(1)
+    stats = counted.plain.stats()
+    assert (stats.hits, stats.misses, stats.creates) == (2, 1, 1)
+    assert regions.stats()["short"].creates == 2
+    regions.configure({"short": {}})
+    assert counted.plain.stats().hits == 0
+
+
 def test_switched_off_it_creates_and_invalidates(regions: Regions) -> None:
     elsewhere = Regions()
     elsewhere.configure({"short": {"url": "memory://switched", "near": False}})

@@ -8,6 +8,7 @@ what it costs in a cache that was there from the start.
 from collections.abc import Callable
 from typing import Any
 
+from holdfast.cache.counts import Stats
 from holdfast.cache.facade import Cache
 from holdfast.cache.plan import Plan
 from holdfast.cache.policy import Options
@@ -93,6 +94,10 @@ class Follower:
     async def renew(self, values: Values) -> Any:
         """See `Plan.renew`."""
         return await self._led().renew(values)
+
+    def stats(self) -> Stats:
+        """See `Plan.stats`; a region that is configured anew begins to count anew."""
+        return self._led().stats()
 
     def _led(self) -> Plan:
         return self._leader or self._refuse(())
