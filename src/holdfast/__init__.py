@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from holdfast.errors import (
         CodecError,
         ConfigError,
+        CreateTimeout,
         HoldfastError,
         KeyRejected,
         LimitExceeded,
@@ -50,6 +51,7 @@ _HOME = {
     "Cookie": "holdfast.web.transport",
     "CodecError": "holdfast.errors",
     "ConfigError": "holdfast.errors",
+    "CreateTimeout": "holdfast.errors",
     "HoldfastError": "holdfast.errors",
     "KeyRejected": "holdfast.errors",
     "LimitExceeded": "holdfast.errors",
@@ -66,6 +68,7 @@ __all__ = [
     "Cache",
     "CodecError",
     "ConfigError",
+    "CreateTimeout",
     "Cookie",
     "Decision",
     "HoldfastError",

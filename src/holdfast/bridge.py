@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar, cast
 
+from holdfast.background import Background
 from holdfast.locks import Flight
 from holdfast.store.abilities import CanIncrement
 from holdfast.store.protocol import AsyncStore, Store
@@ -192,45 +193,142 @@ def aio_face(store: Store) -> AsyncStore:
 
 
 class Waits(Protocol):
-    """How an engine waits: for time to pass, or for another caller of this process."""
+    """How an engine waits: for time to pass, or for another caller of this process.
+
+    Attributes:
+        detaches: Whether a caller may be cancelled, so that what others wait for as well must not
+            run inside him.
+    """
+
+    detaches: bool
+
+    def now(self) -> float:
+        """Return seconds that never go back, for deadlines."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
-    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
-        """Wait until `flight` has landed; return False if `timeout` seconds went by before."""
+    async def join(
+        self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
+    ) -> bool:
+        """Wait until `flight` has landed, or has looked; return False if `timeout` s went by."""
+
+    def start(
+        self,
+        steps: Callable[[], Coroutine[object, None, object]],
+        over: Callable[[], object],
+        *,
+        hurried: bool,
+    ) -> Callable[[], object] | None:
+        """Run `steps` beside the caller, in his context, and call `over` at their end in any case.
+
+        Args:
+            steps: Makes them; they must not raise.
+            over: Called once, also if they never began.
+            hurried: Whether somebody waits for them.
+
+        Returns:
+            What cancels them, from any thread; None if they cannot be cancelled.
+        """
+
+
+_unhurried = Background(4)
+_hurried = Background(64)  # each has a caller who waits, or did until he was served a stale value
 
 
 class ThreadWaits:
     """`Waits` for threads: its awaits block and never suspend."""
 
+    detaches = False
+
+    def now(self) -> float:
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
+    async def join(
+        self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
+    ) -> bool:
         landed = threading.Event()
-        flight.when_landed(landed.set)
+        flight.when_landed(landed.set, or_looked=or_looked)
         return landed.wait(timeout)
+
+    def start(
+        self,
+        steps: Callable[[], Coroutine[object, None, object]],
+        over: Callable[[], object],
+        *,
+        hurried: bool,
+    ) -> None:
+        def work() -> None:
+            try:
+                drive(steps())
+            finally:
+                over()
+
+        try:
+            (_hurried if hurried else _unhurried).run(work)
+        except RuntimeError:  # no thread is to be had
+            over()
+            raise
 
 
 class LoopWaits:
     """`Waits` for event loops."""
 
+    detaches = True
+
+    def now(self) -> float:
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def join(self, flight: Flight, timeout: float | None = None) -> bool:
+    async def join(
+        self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
+    ) -> bool:
         loop = asyncio.get_running_loop()
-        landed = asyncio.Event()
+        landed = loop.create_future()
+
+        def land() -> None:
+            if not landed.done():
+                landed.set_result(None)
 
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(landed.set)
+                loop.call_soon_threadsafe(land)
 
-        flight.when_landed(tell)
+        flight.when_landed(tell, or_looked=or_looked)
         try:
             async with asyncio.timeout(timeout):
-                await landed.wait()
+                await landed
         except TimeoutError:
-            return flight.landed
+            return flight.looked if or_looked else flight.landed
         return True
+
+    def start(
+        self,
+        steps: Callable[[], Coroutine[object, None, object]],
+        over: Callable[[], object],
+        *,
+        hurried: bool,  # noqa: ARG002 - tasks cost little
+    ) -> Callable[[], object]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(steps())
+        _running.add(task)  # a loop's own references are weak
+
+        def end(task: asyncio.Task[object]) -> None:
+            _running.discard(task)
+            over()
+
+        task.add_done_callback(end)
+
+        def cancel() -> None:
+            with contextlib.suppress(RuntimeError):  # its loop is closed, and it with it
+                loop.call_soon_threadsafe(task.cancel)
+
+        return cancel
+
+
+_running: set[asyncio.Task[object]] = set()

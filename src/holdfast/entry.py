@@ -119,12 +119,11 @@ def _is_stamp(label: object, at: object) -> bool:
     return isinstance(label, str) and label.startswith(("t:", "n:")) and isinstance(at, bytes)
 
 
-def _read_more(more: object) -> Mapping[str, Any]:
-    match more:
-        case {**known} if known.keys() <= _MORE.keys():
-            known = {name: math.inf if at is None else at for name, at in known.items()}
-            if all(isinstance(at, _MORE[name]) for name, at in known.items()):
-                return known
+def _read_more(more: object) -> dict[str, Any]:
+    if isinstance(more, dict) and more.keys() <= _MORE.keys():
+        known = {name: math.inf if at is None else at for name, at in more.items()}
+        if all(isinstance(at, _MORE[name]) for name, at in known.items()):
+            return known
     raise ValueError("these bytes are no entry")
 
 
@@ -152,5 +151,6 @@ def unpack(raw: bytes) -> Entry | None:
         ] if len(rest) <= 1 and all(_is_stamp(label, at) for label, at in labels.items()):
             ends = [math.inf if end is None else end for end in (fresh_until, stale_until)]
             more = _read_more(rest[0]) if rest else {}
-            return Entry(value, stamp, *ends, labels, counter=kind == _COUNTER, **more)
+            counter = kind == _COUNTER
+            return Entry(value, stamp, ends[0], ends[1], labels, counter=counter, **more)
     raise ValueError("these bytes are no entry")

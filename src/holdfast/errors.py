@@ -11,6 +11,7 @@ Law: input from outside (a cookie, a stored record) that is missing, expired, ma
     │   ├── StoreTimeout     no answer in time: whether it was done is unknown
     │   └── StoreUnavailable not to be reached, full, or corrupt
     ├── CodecError           a value we cannot write, or bytes we cannot read; .name, .codec
+    ├── CreateTimeout        (TimeoutError) a creation took longer than its hard_timeout; .key
     ├── LockTimeout          a lock was not to be had in time
     ├── SessionError
     │   ├── SessionCommitted   a write after the first byte of the response
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 __all__ = [
     "CodecError",
     "ConfigError",
+    "CreateTimeout",
     "HoldfastError",
     "KeyRejected",
     "LimitExceeded",
@@ -85,6 +87,23 @@ class CodecError(HoldfastError):
     def under(self, name: str) -> "CodecError":
         """Return this error, told about the session or cache key the value stands under."""
         return CodecError(self.message, name=name, codec=self.codec)
+
+
+class CreateTimeout(HoldfastError, TimeoutError):  # noqa: N818 - as its kin
+    """A cached value was not created within `hard_timeout`. The creation goes on in the background.
+
+    Attributes:
+        key: The cache key.
+        seconds: How long it was waited for.
+    """
+
+    def __init__(self, key: str, seconds: float) -> None:
+        super().__init__(f"{key!r} was not created within {seconds:g} s; it is still under way")
+        self.key = key
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.key, self.seconds)
 
 
 class LockTimeout(HoldfastError):  # noqa: N818 - a name of the public contract

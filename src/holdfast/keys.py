@@ -9,7 +9,7 @@ import re
 
 from holdfast.errors import ConfigError, KeyRejected
 
-__all__ = ["MAX_LENGTH", "check", "join", "prefix_of", "short"]
+__all__ = ["MAX_LENGTH", "check", "is_hash", "join", "prefix_of", "short"]
 
 MAX_LENGTH = 250
 _ROOM = 180  # what a name may take: prefix, kind and separators must still fit into MAX_LENGTH
@@ -41,6 +41,11 @@ def short(name: str) -> str:
     if _NAME.fullmatch(name) is not None and not name.startswith(_HASHED):
         return name
     return _HASHED + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_hash(name: str) -> bool:
+    """Return whether `name`, as it stands in a key, is the hash of another one."""
+    return name.startswith(_HASHED)
 
 
 def prefix_of(prefix: str, *, option: str = "prefix") -> str:

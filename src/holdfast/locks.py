@@ -24,37 +24,97 @@ class Flight:
         error: What it failed with, to be raised in each who waited; None if it did not fail.
         trace: Where it failed. Each raises it with this one: the error of many must not grow.
         thread: The identity of the thread that flies it: who blocks that one must not wait for it.
+        standing: Whether something may be served while it flies; known when it has looked.
+        vain: Whether its value may not be kept, so that each who waited needs one of his own.
+        cancel: Ends it, where it can be ended; called when the last who waited has gone.
     """
 
-    __slots__ = ("_callbacks", "_guard", "error", "landed", "thread", "trace")
+    __slots__ = (
+        "_callbacks",
+        "_guard",
+        "_looking",
+        "_waiting",
+        "cancel",
+        "error",
+        "landed",
+        "looked",
+        "standing",
+        "thread",
+        "trace",
+        "vain",
+    )
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self._guard = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
+        self._looking: list[Callable[[], object]] = []
+        self._waiting = 0
         self.landed = False
+        self.looked = False
+        self.standing = False
+        self.vain = False
+        self.cancel: Callable[[], object] | None = None
         self.error: BaseException | None = None
         self.trace: TracebackType | None = None
 
-    def when_landed(self, tell: Callable[[], object]) -> None:
-        """Call `tell` once it has landed: at once if it has, else on the thread that lands it."""
+    def when_landed(self, tell: Callable[[], object], *, or_looked: bool = False) -> None:
+        """Call `tell` once it has landed: at once if it has, else on the thread that lands it.
+
+        Args:
+            tell: Called once.
+            or_looked: Call it as soon as it has looked what stands there now.
+        """
         with self._guard:
-            if not self.landed:
-                self._callbacks.append(tell)
+            if not (self.looked if or_looked else self.landed):
+                (self._looking if or_looked else self._callbacks).append(tell)
                 return
         tell()
+
+    def look_over(self, *, standing: bool) -> None:
+        """Wake who waits for the look: what stands there may be served now, or there is nothing."""
+        with self._guard:
+            self.looked, self.standing = True, standing
+            callbacks, self._looking = self._looking, []
+        _tell(callbacks)
+
+    def enter(self) -> None:
+        """Begin to wait for it; `leave` must follow."""
+        with self._guard:
+            self._waiting += 1
+
+    def leave(self, *, give_up: bool = False) -> None:
+        """Wait for it no longer.
+
+        Args:
+            give_up: Whether the caller was cancelled: if nobody else waits, so is the flight. One
+                that somebody left to go on goes on.
+        """
+        with self._guard:
+            self._waiting -= 1
+            cancel = self.cancel if give_up and not self._waiting and not self.landed else None
+            if not give_up and not self.landed:
+                self.cancel = None
+        if cancel is not None:
+            cancel()
 
     def land(self, error: BaseException | None = None) -> None:
         """End the flight and wake everybody who waits for it; a second landing changes nothing."""
         with self._guard:
             if self.landed:
                 return
-            self.error, self.landed = error, True
+            self.error, self.landed, self.looked = error, True, True
             self.trace = None if error is None else error.__traceback__
-            callbacks, self._callbacks = self._callbacks, []
-        with contextlib.ExitStack() as telling:  # all are told, even if one of them raises
-            for tell in reversed(callbacks):
-                telling.callback(tell)
+            callbacks, self._callbacks = self._callbacks + self._looking, []
+            self._looking = []
+            self.cancel = None
+        _tell(callbacks)
+
+
+def _tell(callbacks: list[Callable[[], object]]) -> None:
+    with contextlib.ExitStack() as telling:  # all are told, even if one of them raises
+        for tell in reversed(callbacks):
+            telling.callback(tell)
 
 
 class Flights:
@@ -77,6 +137,17 @@ class Flights:
                 return flight, False
             flight = self._flights[key] = Flight()
             return flight, True
+
+    def wake(self, key: str) -> None:
+        """End the flight of `key`, if there is one: for those who only wait to be woken."""
+        with self._guard:
+            flight = self._flights.pop(key, None)
+        if flight is not None:
+            flight.land()
+
+    def flies(self, key: str) -> bool:
+        """Return whether there is a flight of `key`."""
+        return key in self._flights
 
     def forget(self, key: str) -> None:
         """Let the next who boards `key` fly anew; who waits already goes on waiting."""

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from holdfast.bridge import Blocking, ThreadWaits, drive
+from holdfast.cache.coding import Coding
+from holdfast.cache.coherence import Coherence
 from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING, creation
 from holdfast.cache.engine import Engine
@@ -103,14 +105,24 @@ class Process:
     """One process: a near tier and flights of its own, over the store of all."""
 
     def __init__(
-        self, stage: Stage, store: AsyncStore, *, near: bool, far: bool, policy: Policy
+        self,
+        stage: Stage,
+        store: AsyncStore,
+        *,
+        near: bool,
+        far: bool,
+        policy: Policy,
+        lease: float = 0.0,
     ) -> None:
+        self._near = Near(100 if near else 0, stage.clock)
         self.core = Core(
-            near=Near(100 if near else 0, stage.clock),
-            codec=Msgpack(),
+            near=self._near,
+            coding=Coding(Msgpack()),
             clock=stage.clock,
             observer=silent,
             prefix="",
+            coherence=Coherence("", self._near, silent, None),
+            lease=lease,
             draw=lambda: 0.0,
         )
         self.stage = stage

@@ -81,6 +81,22 @@ class AsyncCache(Face):
             value = await self._engine.get_or_create(item, _steps(create), policy)
         return value
 
+    async def get_or_create_many(
+        self,
+        keys: Iterable[str],
+        create: Callable[[list[str]], Awaitable[Mapping[str, T]] | Mapping[str, T]],
+        **options: Unpack[Options],
+    ) -> dict[str, T]:
+        """See `Cache.get_or_create_many`; `create` may be a coroutine function or a plain one."""
+        policy = self._policy.but(options)
+        items = [self._space.item(key, policy.tags) for key in dict.fromkeys(keys)]
+
+        async def run(missing: list[str]) -> Mapping[str, T]:
+            made = create(missing)
+            return await made if inspect.isawaitable(made) else made
+
+        return await self._engine.get_or_create_many(items, run, policy)
+
     async def increment(self, key: str, by: int = 1, **options: Unpack[Options]) -> int:
         """See `Cache.increment`."""
         policy = self._policy.but(options)

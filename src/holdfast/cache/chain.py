@@ -35,6 +35,7 @@ def inside(flight: Flight | None) -> Iterator[None]:
     if flight is None:
         yield
         return
+    flight.thread = threading.get_ident()
     flown = _flown.set(_flown.get() | {flight})
     try:
         yield

@@ -13,9 +13,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from holdfast.bridge import drive
 from holdfast.cache.collect import collecting
+from holdfast.cache.counts import Stats
 from holdfast.cache.plan import Plan
 
-__all__ = ["Cached", "CachedAsync", "Collector", "Decorator", "decorate", "decorator"]
+__all__ = ["Cached", "CachedAsync", "Collector", "Decorator", "decorator"]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -48,6 +49,9 @@ class Cached(Protocol[P, R_co]):
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself; what it says of its creation is heard by nobody."""
+
+    def stats(self) -> Stats:
+        """Return what happened to calls of this function, in this process."""
 
     @overload
     def __get__(  # type: ignore[misc]  # a class method, through its class
@@ -90,6 +94,9 @@ class CachedAsync(Protocol[P, R_co]):
 
     async def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself."""
+
+    def stats(self) -> Stats:
+        """Return what happened to calls of this function, in this process."""
 
     @overload
     def __get__(  # type: ignore[misc]  # a class method, through its class
@@ -159,11 +166,6 @@ def decorator(
     return cast("Decorator", decorated)
 
 
-def decorate(function: Callable[..., Any], plan: Plan) -> Any:
-    """Return what takes the place of `function`."""
-    return _in_class(_asked(function, plan))
-
-
 def _in_class(made: Any) -> Any:
     first = next(iter(inspect.signature(made).parameters), "")
     return _Method(made, first) if first in ("self", "cls") else made
@@ -180,6 +182,7 @@ def _asked(function: Callable[..., Any], plan: Plan) -> Any:
     made.uncached = asking(plan, plan.uncached)
     for name in _ASKED:
         _name(getattr(made, name), name, function)
+    made.stats = plan.stats
     return made
 
 

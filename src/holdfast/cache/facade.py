@@ -3,13 +3,14 @@
 Law: signatures and the quick way of a hit, nothing else. A fresh near value never enters an engine.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Never, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.bridge import drive
 from holdfast.cache.aio import AsyncCache
+from holdfast.cache.coding import Coding
+from holdfast.cache.coherence import Coherence
 from holdfast.cache.core import Core
 from holdfast.cache.counts import Stats
 from holdfast.cache.creation import NOTHING
@@ -17,14 +18,18 @@ from holdfast.cache.decorate import Collector, Decorator, decorator
 from holdfast.cache.engine import Engine
 from holdfast.cache.face import Engines, Face
 from holdfast.cache.near import Near
+from holdfast.cache.opening import bus_of, opened
 from holdfast.cache.plan import Plan
 from holdfast.cache.policy import Options, Policy
 from holdfast.cache.space import Space
 from holdfast.clock import Clock, wall
 from holdfast.codec import Codec, codec_named
+from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
 from holdfast.events import Observer, silent
 from holdfast.keys import prefix_of
+from holdfast.signing import KeyRing, Secrets
+from holdfast.store.bus import Bus
 from holdfast.store.protocol import Store
 
 __all__ = ["Cache"]
@@ -43,25 +48,47 @@ class Cache(Face):
         prefix: What stands before all keys of this application in the store.
         near: Whether to keep values in this process. False asks the store each time.
         max_entries: How many values the near tier holds.
+        max_bytes: How many bytes the values of the near tier may weigh, by an estimate; None: any.
         codec: Objects to bytes and back: `"msgpack"` (without loss), `"json"`, or a codec.
+        compress_above: Values of more bytes than this are compressed in the store; None: none.
+        secrets: Seals the values in the store (AES-256-GCM), newest first; None: they are plain.
+        bus: How this process hears what others change, so that its near values may live as long as
+            they are fresh: `"auto"` (the default) is what the store has, if it has one (Redis and
+            Valkey: `"tracking"` or `"pubsub"`; PostgreSQL: `"listen"`); the URL of a Redis beside
+            another store; or None.
+        lease: How long a creation keeps other processes from doing the same work, in case its own
+            is killed; 0 for no lease.
+        deadline: How long the store may take for an answer, where it is given by URL. Default
+            0.25 s.
+        on_error: What becomes of an invalidation or a `put` the store does not hear of. It is
+            repeated in the background in any case, and what it hits is not read from the store
+            until then; `"raise"` raises the `StoreError` too, `"queue"` does not.
         clock: UTC seconds.
-        observer: Told of trouble: `cache.trouble`, `cache.corrupt`, `cache.stale_after_failure`.
+        observer: Told what happens; see `holdfast.observe`.
         enabled: False turns every read into a miss and keeps nothing; invalidations still happen.
-        options: See `Options`: `ttl`, `grace`, `jitter`, `none_ttl`, `near_ttl`, `tags`.
+        options: See `Options`: `ttl`, `grace`, `refresh_at`, `jitter`, `soft_timeout`,
+            `hard_timeout`, `retry_after`, `none_ttl`, `near_ttl`, `sliding`, `tags`.
 
     Raises:
         ConfigError: An option or the URL cannot be meant.
         TypeError: There is no such option.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the names of the public contract
         self,
         store: Store | str | object | None = None,
         *,
         prefix: str = "",
         near: bool = True,
         max_entries: int = 10_000,
+        max_bytes: int | None = None,
         codec: Codec | str = "msgpack",
+        compress_above: int | None = None,
+        secrets: Secrets | KeyRing | None = None,
+        bus: Bus | str | bool | None = "auto",
+        lease: Duration = 10.0,
+        deadline: Duration | None = None,
+        on_error: Literal["raise", "queue"] = "raise",
         clock: Clock = wall,
         observer: Observer = silent,
         enabled: bool = True,
@@ -71,17 +98,26 @@ class Cache(Face):
             raise ConfigError(f"max_entries={max_entries!r}: at least 1; near=False keeps none")
         if store is None and not near:
             raise ConfigError("near=False without a store keeps nothing: give a store")
+        if on_error not in ("raise", "queue"):
+            raise ConfigError(f"on_error={on_error!r}: 'raise' or 'queue'")
         policy = Policy().but(options)
-        opened = None if store is None else _opened(store)
+        coding = Coding(codec_named(codec), compress_above=compress_above, secrets=secrets)
+        kept = near and enabled
+        tier = Near(max_entries if kept else 0, clock, max_bytes=max_bytes)
+        far = opened(store, deadline)
+        ear = Coherence(prefix_of(prefix), tier, observer, bus_of(bus, far, near=kept))
         core = Core(
-            near=Near(max_entries if near and enabled else 0, clock),
-            codec=codec_named(codec),
+            near=tier,
+            coding=coding,
             clock=clock,
             observer=observer,
-            prefix=prefix_of(prefix),
+            prefix=prefix,
+            coherence=ear,
             enabled=enabled,
+            lease=seconds(lease, option="lease"),
+            queues=on_error == "queue",
         )
-        super().__init__(Engines(core, opened), Space(core.prefix), policy)
+        super().__init__(Engines(core, far), Space(prefix), policy)
 
     @property
     def aio(self) -> AsyncCache:
@@ -162,6 +198,31 @@ class Cache(Face):
             item = self._space.item(key, policy.tags)
             value = drive(self._engine.get_or_create(item, _steps(create), policy))
         return cast("T", value)
+
+    def get_or_create_many(
+        self,
+        keys: Iterable[str],
+        create: Callable[[list[str]], Mapping[str, T]],
+        **options: Unpack[Options],
+    ) -> dict[str, T]:
+        """Return the fresh values of `keys`; those there are none of, `create` makes at once.
+
+        They are read in one round trip. A key that another caller creates already is waited for.
+
+        Args:
+            keys: Any texts.
+            create: Takes the keys that are missing and returns their values by key; a key it leaves
+                out does not exist, is left out of the answer, and is asked for again next time.
+            options: See `Options`; they count when the values are created. The timeouts count for
+                values that another caller creates.
+        """
+        policy = self._policy.but(options)
+        items = [self._space.item(key, policy.tags) for key in dict.fromkeys(keys)]
+
+        async def run(missing: list[str]) -> Mapping[str, T]:
+            return create(missing)
+
+        return drive(self._engine.get_or_create_many(items, run, policy))
 
     def increment(self, key: str, by: int = 1, **options: Unpack[Options]) -> int:
         """Add `by` to the integer under `key` and return the sum; exact between processes.
@@ -255,15 +316,16 @@ class Cache(Face):
         return Plan(
             function,
             space=self._space,
-            near=self._core.near,
-            clock=self._clock,
+            core=self._core,
             policy=policy,
             key=key,
             engine=self._engines.of(function),
         )
 
     def close(self) -> None:
-        """Close the store. Twice is fine."""
+        """Close the store and the bus. Twice is fine."""
+        self._core.closed = True
+        self._core.coherence.close()
         if self._engines.store is not None:
             self._engines.store.close()
 
@@ -288,13 +350,3 @@ def _steps(create: Callable[[], T]) -> Callable[[], Awaitable[T]]:
         return create()
 
     return run
-
-
-def _opened(store: object) -> Store:
-    if inspect.iscoroutinefunction(getattr(store, "get", None)):
-        raise ConfigError("store: give the store itself, not its async face; see cache.aio")
-    if isinstance(store, Store):
-        return store
-    from holdfast.store.registry import open_store  # noqa: PLC0415 - a near-only cache needs none
-
-    return open_store(cast("Any", store))

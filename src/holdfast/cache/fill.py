@@ -1,20 +1,23 @@
 """One creation: what it is based on, what it runs, and whether its value may be kept.
 
 Law: absent is never a base. What the key holds (or a marker put where nothing was) is read after
-winning the flight, the stamps before `create` starts; the value is published only by swapping
-exactly that base. What is refused, unknown or depends on a stamp that moved is handed to the caller
-and kept nowhere.
+winning the flight and the lease, the stamps before `create` starts; the value is published only by
+swapping exactly that base. What is refused, unknown or depends on a stamp that moved is handed to
+the caller and kept nowhere. Nobody waits while he holds a lease.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.bridge import Waits
 from holdfast.cache.core import Core
 from holdfast.cache.creation import NOTHING, Creation, lasting, running
-from holdfast.cache.found import Far, Found, Looks, near_labels
-from holdfast.cache.near import Hold, Traits
-from holdfast.cache.policy import Policy
+from holdfast.cache.far import Far
+from holdfast.cache.found import Found, Looks
+from holdfast.cache.lease import Lease
+from holdfast.cache.near import Hold
+from holdfast.cache.policy import RENEW_AFTER, Ages, Policy
 from holdfast.cache.space import ANY, Item, tag_label
 from holdfast.entry import Age, Entry, lived, make_marker, pack
 from holdfast.errors import CodecError, StoreError, StoreTimeout
@@ -27,7 +30,7 @@ _MARKER_TTL = 3600.0  # longer than any creation that is still of use to somebod
 _TRIES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fill:
     """A creation for one caller.
 
@@ -35,48 +38,150 @@ class Fill:
         core: The cache.
         far: Its far tier.
         looks: Its reads.
+        waits: How it waits for other processes.
         item: What is created.
-        create: Awaited for the value.
         policy: How long it lives.
         hold: The near placeholder, set before the first far operation.
         anew: Create even if there is a fresh value.
+        value: What came of it, once it has landed; `NOTHING` if it was cancelled.
+        error: What it failed with.
     """
 
     core: Core
     far: Far | None
     looks: Looks
+    waits: Waits
     item: Item
-    create: Create
     policy: Policy
     hold: Hold
     anew: bool = False
+    value: Any = NOTHING
+    error: BaseException | None = None
+    _lease: Lease | None = None
+    _hidden: tuple[int, bool] | None = None
 
-    async def run(self, found: Found, flight: Flight | None) -> Any:
+    async def run(
+        self, create: Create, found: Found, flight: Flight | None, *, patient: bool = True
+    ) -> Any:
         """Return the value: somebody else's if it came meanwhile, else a new one.
 
         Args:
+            create: Awaited for the value.
             found: What the caller found before he won.
             flight: The flight he won; None if he runs inside it already.
+            patient: Whether to wait for another process that creates it now; if not, and there is
+                one, it is `NOTHING`.
         """
+        try:
+            base, answer = await self.begin(found, leased=flight is not None, patient=patient)
+            return answer if base is None else await self._make(create, base, flight)
+        finally:
+            await self.end()
+
+    async def begin(self, found: Found, *, leased: bool, patient: bool) -> tuple[Found | None, Any]:
+        """Return what a publish will be compared with; or None, and the answer that came meanwhile.
+
+        `end` must follow.
+        """
+        if leased and self.far is not None and self.core.lease and found.failure is None:
+            self._lease = Lease(self.core, self.far, self.item, self.waits)
+            waited = False
+            while not await self._lease.won():
+                if not patient:
+                    return None, NOTHING
+                if not self.anew and found.age(self.core.clock()) is Age.STALE:
+                    self.core.counts_of(self.item).stale += 1
+                    return None, found.value
+                await self._lease.wait()
+                waited = True
+                self._hold_again()
+                found = await self.looks.look(self.item, ANY)
+                if found.failure is not None:
+                    break
+                if not self.anew and found.age(self.core.clock()) is Age.FRESH:
+                    break
+            if waited and not self.anew and found.age(self.core.clock()) is Age.FRESH:
+                return None, await self._kept(found)
+        self._hidden = self.core.pending.mark(self.item.far)
         base = await self._base(found)
         if not self.anew and base.age(self.core.clock()) is Age.FRESH:
-            self.looks.keep(self.hold, base, self.policy)
-            return base.value
-        started = self.core.clock()
-        stale = base.value if base.age(started) is not Age.DEAD else NOTHING
-        now = Creation(self.item.name, stale)
-        self.core.counts.misses += 1
+            return None, await self._kept(base)
+        return base, NOTHING
+
+    async def end(self) -> None:
+        """Give the lease back."""
+        if self._lease is not None:
+            await self._lease.release()
+
+    def _hold_again(self) -> None:
+        """Set the placeholder anew: what was dropped before the next look does not count."""
+        self.core.near.release(self.hold)
+        self.hold = self.core.near.hold(self.item.near)
+
+    async def _kept(self, found: Found) -> Any:
+        await self.looks.kept(self.hold, self.item, found, self.policy)
+        return found.value
+
+    async def _make(self, create: Create, base: Found, flight: Flight | None) -> Any:
+        started, began = self.core.clock(), self.waits.now()
+        now = Creation(self.item.name, base.value)
+        self.core.counts_of(self.item).misses += 1
         try:
             with running(now, flight):
-                value = lasting(await self.create(), self.item.name)
+                value = lasting(await create(), self.item.name)
         except Exception as error:
-            stale = await self._stale_after(base, error)
+            stale = await self.failed(base, error)
             if stale is NOTHING:
                 raise
             return stale
-        self.core.counts.creates += 1
-        await self._publish(base, now, value, started)
+        took = self.waits.now() - began
+        kept = await self.made(base, now, value, (started, took))
+        if flight is not None:
+            flight.vain = not kept
         return value
+
+    async def made(
+        self, base: Found, now: Creation, value: Any, times: tuple[float, float]
+    ) -> bool:
+        """Keep the value in both tiers, if it may be kept.
+
+        Args:
+            base: What `begin` returned.
+            now: What was said inside the creation.
+            value: What it made.
+            times: When it started, and how many seconds it took.
+
+        Returns:
+            False if it can be kept nowhere, whoever makes it.
+        """
+        started, took = times
+        self.core.counts_of(self.item).creates += 1
+        self.core.observer("cache.created", {"key": self.item.name, "seconds": took})
+        ready = self.core.clock()
+        ages = self.policy.ages(value, ready, self.core.draw(), now.ttl)
+        if now.skipped or ages.stale_until <= ready:
+            await self._lift(base)
+            return False
+        late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
+        labels = (*self.item.labels, *dict.fromkeys(late))
+        if self.far is None:
+            asked = self.policy.asked_from(started, ages, ready, self.core.draw())
+            self._keep_near(value, labels, (asked, *ages))
+            return True
+        if base.failure is not None:
+            self._keep_near(value, labels, self._near_times(ages, self.hold.since))
+            return self.core.near.max_entries > 0
+        entry = await self._entry(base, value, ages, started)
+        if self.policy.refresh_at == "xfetch":
+            entry = replace(entry, took=took)
+        written = await self._publish(self.far, base, entry, labels)
+        if written is None:
+            return True
+        kept = await self._unmoved(self.far, written)
+        kept = kept and self._keep_near(value, labels, self._near_times(ages, ready))
+        if not kept:
+            self.core.near.drop([self.item.near])  # what stands there may be older
+        return True
 
     async def _base(self, found: Found) -> Found:
         """Return what a publish will be compared with, and all stamps before the creation."""
@@ -99,11 +204,11 @@ class Fill:
                 raise StoreTimeout("cache", f"no base for {self.item.name!r}")
             found.stamps |= await self.far.stamps.make(labels, found.stamps)
         except StoreError as error:
-            self.looks.trouble("mark", error)
+            self.core.trouble("mark", error)
             return Found(failure=error)
         return found
 
-    async def _stale_after(self, base: Found, error: Exception) -> Any:
+    async def failed(self, base: Found, error: Exception) -> Any:
         """Return the stale value if it still stands after a failure, else `NOTHING`.
 
         Who asked to create anew is told of the failure instead.
@@ -112,11 +217,29 @@ class Fill:
             await self._lift(base)
             return NOTHING
         again = await self.looks.look(self.item)
-        if again.raw != base.raw or again.age(self.core.clock()) is Age.DEAD:
+        now = self.core.clock()
+        if again.raw != base.raw or again.age(now) is Age.DEAD:
             return NOTHING
-        self.core.counts.stale += 1
+        self.core.counts_of(self.item).stale += 1
         self.core.observer("cache.stale_after_failure", {"key": self.item.name, "error": error})
+        if self.policy.retry_after:
+            await self._rest(again, min(now + self.policy.retry_after, again.stale_until))
         return again.value
+
+    async def _rest(self, stale: Found, until: float) -> None:
+        """Let a stale value be fresh for a while, so that the source is left in peace."""
+        ages = Ages(until, stale.stale_until, until)
+        if self.far is None:
+            self._keep_near(stale.value, stale.labels, (until, *ages))
+            return
+        if stale.entry is None:
+            return
+        entry = replace(stale.entry, fresh_until=until, idle=0.0)
+        ttl = lived(entry.stale_until, self.core.clock())
+        try:
+            await self.far.store.swap(self.item.far, stale.raw, pack(entry), ttl)
+        except StoreError as error:
+            self.core.trouble("rest", error)
 
     async def _lift(self, base: Found) -> None:
         """Take our own marker away: nothing will come."""
@@ -125,65 +248,55 @@ class Fill:
         try:
             await self.far.store.swap(self.item.far, base.raw, None)
         except StoreError as error:
-            self.looks.trouble("lift", error)
+            self.core.trouble("lift", error)
 
-    async def _publish(self, base: Found, now: Creation, value: Any, started: float) -> None:
-        """Keep the value in both tiers, if it may be kept."""
-        ready = self.core.clock()
-        times = self.policy.times(value, ready, self.core.draw(), now.ttl)
-        if now.skipped or times[1] <= ready:
-            await self._lift(base)
-            return
-        late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
-        labels = (*self.item.labels, *dict.fromkeys(late))
-        if self.far is None:
-            self._keep_near(value, times, labels)
-            return
-        if base.failure is not None:
-            self._keep_near(value, self._near_times(times, self.hold.since), labels)
-            return
-        data = await self._encode(base, value)
-        entry = Entry(data, started, *times, dict.fromkeys(labels, b""))
-        written = await self._publish_far(self.far, base, entry)
-        if written is None:
-            return
-        kept = await self._unmoved(self.far, written)
-        kept = kept and self._keep_near(value, self._near_times(times, ready), labels)
-        if not kept:
-            self.core.near.drop([self.item.near])  # what stands there may be older
+    def _near_times(self, ages: Ages, since: float) -> tuple[float, float, float, float]:
+        until = min(ages.fresh_until, self.core.near_until(self.policy, since))
+        if self.policy.sliding is not None:
+            until = min(until, since + self.policy.sliding * RENEW_AFTER)
+        until = min(until, self.policy.refresh_from(self.hold.since, ages.fresh_until, 0.0, 1.0))
+        return until, until, until, until
 
-    def _near_times(self, times: tuple[float, float], since: float) -> tuple[float, float]:
-        until = min(times[0], since + self.policy.near_ttl)
-        return until, until
+    def _keep_near(
+        self, value: Any, labels: tuple[str, ...], times: tuple[float, float, float, float]
+    ) -> bool:
+        return self.looks.fill(self.hold, self.item, value, times, labels)
 
-    def _keep_near(self, value: Any, times: tuple[float, float], labels: tuple[str, ...]) -> bool:
-        traits = Traits(near_labels(labels))
-        four = (times[0], *times, times[0])
-        return self.core.near.fill(self.hold, value, times=four, traits=traits)
-
-    async def _encode(self, base: Found, value: Any) -> bytes:
+    async def _entry(self, base: Found, value: Any, ages: Ages, started: float) -> Entry:
         try:
-            return self.core.codec.encode(value)
-        except CodecError as error:
+            data, form = self.core.coding.encode(self.item, value)
+        except CodecError:
             await self._lift(base)
-            raise error.under(self.item.name) from error
+            raise
+        idle, end = self.policy.sliding or 0.0, ages.end
+        return Entry(
+            data, started, ages.fresh_until, ages.stale_until, {}, form=form, idle=idle, end=end
+        )
 
-    async def _publish_far(self, far: Far, base: Found, entry: Entry) -> Mapping[str, bytes] | None:
+    async def _publish(
+        self, far: Far, base: Found, entry: Entry, labels: tuple[str, ...]
+    ) -> Mapping[str, bytes] | None:
         """Swap the base for the entry; return its stamps if that was done for certain."""
-        late = [label for label in entry.labels if label not in base.stamps]
+        late = [label for label in labels if label not in base.stamps]
         try:
-            stamps = await far.stamps.late(late, base.stamps) if late else {}
-            if stamps is None:
-                return None
+            stamps = {}
+            if late:
+                self.core.coherence.meet_labels(late)
+                learnt = await far.stamps.late(late, base.stamps)
+                if learnt is None:
+                    return None
+                stamps = learnt
             known = base.stamps | stamps
-            labels = {label: known.get(label, b"") for label in entry.labels}
-            raw = pack(replace(entry, labels=labels))
+            at = {label: known.get(label, b"") for label in labels}
+            raw = pack(replace(entry, labels=at))
             ttl = lived(entry.stale_until, self.core.clock())
             done = await far.store.swap(self.item.far, base.raw, raw, ttl)
         except StoreError as error:
-            self.looks.trouble("publish", error)
+            self.core.trouble("publish", error)
             return None
-        return labels if done else None
+        if done:
+            self.core.pending.superseded(self.item.far, self._hidden)
+        return at if done else None
 
     async def _unmoved(self, far: Far, stamps: Mapping[str, bytes]) -> bool:
         """Return whether a value that was published may be kept near, too.
@@ -196,5 +309,5 @@ class Fill:
         try:
             return await far.stamps.read(list(stamps)) == stamps
         except StoreError as error:
-            self.looks.trouble("read", error)
+            self.core.trouble("read", error)
             return False

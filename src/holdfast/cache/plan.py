@@ -13,14 +13,15 @@ from typing import Any
 
 from holdfast.bridge import drive
 from holdfast.cache.canonical import canonical
+from holdfast.cache.core import Core
+from holdfast.cache.counts import Counts, Stats
 from holdfast.cache.creation import NOTHING, Creation, running
 from holdfast.cache.engine import Engine
-from holdfast.cache.near import Cell, Near
+from holdfast.cache.near import Cell
 from holdfast.cache.policy import Policy
 from holdfast.cache.space import Item, Space
 from holdfast.cache.template import Template
 from holdfast.cache.wrapper import alias, make_wrapper
-from holdfast.clock import Clock
 from holdfast.codec.typed import form_of_result
 from holdfast.errors import ConfigError
 from holdfast.keys import short
@@ -38,8 +39,7 @@ class Plan:
     Args:
         function: A function or a coroutine function.
         space: Where its entries live.
-        near: The near tier of its cache.
-        clock: The cache's clock.
+        core: Its cache, for its near tier, its clock and its counts.
         policy: How long its values live; its tags may be templates.
         key: A template for its keys; None makes them of its name and all arguments.
         engine: Returns the engine its calls go through; asked at the first call.
@@ -54,8 +54,7 @@ class Plan:
         function: Callable[..., Any],
         *,
         space: Space,
-        near: Near,
-        clock: Clock,
+        core: Core,
         policy: Policy,
         key: str | None,
         engine: Callable[[], Engine],
@@ -71,8 +70,11 @@ class Plan:
             self._counting = self._names[1:]
         self._form = form_of_result(function)
         self._space = space
-        self._near = near
-        self._clock = clock
+        self._core = core
+        self._near = core.near
+        self._clock = core.clock
+        self._counts = Counts()
+        core.parts.append(self._counts)
         self._policy = policy
         self._engine = engine
         self._index: dict[Values, Cell] = {}
@@ -82,7 +84,7 @@ class Plan:
             function,
             self._counting,
             index=self._index,
-            clock=clock,
+            clock=core.clock,
             slow=self._slow_async if asynchronous else self._slow,
         )
         self.function, self.bind, self._call = made.function, made.bind, made.call
@@ -110,7 +112,7 @@ class Plan:
     def _item(self, values: Values, key: str) -> Item:
         arguments = dict(zip(self._names, values, strict=True)) if self._tags else {}
         tags = [template.fill(arguments) for template in self._tags]
-        return self._space.item(key, tags, form=self._form)
+        return self._space.item(key, tags, form=self._form, counts=self._counts)
 
     def _listed(self, arguments: Mapping[str, Any]) -> str:
         return ",".join([f"{name}={_text(name, arguments[name])}" for name in self._counting])
@@ -179,6 +181,10 @@ class Plan:
     async def delete(self, values: Values) -> None:
         """Forget the value of a call."""
         await self._engine().delete_many([self.item(values)])
+
+    def stats(self) -> Stats:
+        """Return what happened to calls of this function."""
+        return self._core.stats(self._counts)
 
     def _create_sync(self, values: Values) -> Callable[[], Any]:
         async def create() -> Any:

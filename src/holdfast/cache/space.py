@@ -6,6 +6,7 @@ Keys in a store are `prefix:kind:name`:
 
     v   a value:                 shop:v:price:7
     vn  a value of a namespace:  shop:vn:users:7          (namespace `users`, name `7`)
+    lv  the lease of a value's creation: shop:lv:price:7  (lvn in a namespace)
     t   the stamp of a tag:      shop:t:prices            (`~any` moves with every tag)
     n   the stamp of a namespace: shop:n:users            (`~all` is the whole cache)
 
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.cache.counts import Counts
 from holdfast.errors import ConfigError
-from holdfast.keys import join
+from holdfast.keys import short
 
 if TYPE_CHECKING:
     from holdfast.codec.typed import Form
@@ -44,6 +45,7 @@ class Item:
         near: The key in the near tier.
         far: The key in a store.
         labels: The stamps its value depends on, so far as they are known: namespaces, then tags.
+        lease: The key of its lease in a store.
         form: What its value is turned into for the far tier, where the codec cannot do it alone.
         counts: Whose reads and creations are counted; None: those of the cache itself.
     """
@@ -52,6 +54,7 @@ class Item:
     near: str
     far: str
     labels: tuple[str, ...]
+    lease: str
     form: "Form | None" = None
     counts: Counts | None = None
 
@@ -75,6 +78,7 @@ class Space:
     def __init__(self, prefix: str, path: str = "") -> None:
         self.prefix = prefix
         self.path = path
+        self._head = f"{prefix}:" if prefix else ""
         ways = path.split(".") if path else []
         above = [f"n:{'.'.join(ways[: depth + 1])}" for depth in range(len(ways))]
         self.labels: tuple[str, ...] = (EVERYTHING, *above)
@@ -111,10 +115,8 @@ class Space:
         """Return what a call about `name` needs to know."""
         if not isinstance(name, str):
             raise ConfigError(f"{name!r} is no cache key: a key is text")
-        far = (
-            join(self.prefix, "vn", f"{self.path}:{name}")
-            if self.path
-            else join(self.prefix, "v", name)
-        )
+        kind, known = ("vn", f"{self.path}:{name}") if self.path else ("v", name)
+        tail = f"{kind}:{short(known)}"
         labels = (*self.labels, *dict.fromkeys(map(tag_label, tags)))
-        return Item(name, self.near(name), far, labels, form, counts)
+        far, lease = f"{self._head}{tail}", f"{self._head}l{tail}"
+        return Item(name, self.near(name), far, labels, lease, form, counts)

@@ -45,7 +45,9 @@ class Pause:
     @property
     def over(self) -> bool:
         """Whether the caller may go on."""
-        return self.flight is None or self.flight.landed
+        if self.flight is None:
+            return True
+        return self.flight.looked if self.operation == "look" else self.flight.landed
 
 
 class PausingStore:
@@ -112,18 +114,42 @@ def _answer(value: T, *, lost: bool) -> T:
 
 
 class StageWaits:
-    """`bridge.Waits` on a stage: a sleep moves the stage's clock, a join waits to be let on."""
+    """`bridge.Waits` on a stage: a sleep moves the stage's clock, a join waits to be let on.
+
+    Who would wait only for so long is let on at any time, and told how much has come to pass.
+    """
+
+    detaches = False
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
+
+    def now(self) -> float:
+        """Return the stage's time."""
+        return self._clock()
 
     async def sleep(self, seconds: float) -> None:
         await Pause("sleep")
         self._clock.advance(seconds)
 
-    async def join(self, flight: Flight, timeout: float | None = None) -> bool:  # noqa: ARG002
-        await Pause("join", flight=flight)
+    async def join(
+        self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
+    ) -> bool:
+        if timeout is not None:
+            await self.sleep(timeout)
+            return flight.looked if or_looked else flight.landed
+        await Pause("look" if or_looked else "join", flight=flight)
         return True
+
+    def start(
+        self,
+        steps: Callable[[], Coroutine[object, None, object]],
+        over: Callable[[], object],
+        *,
+        hurried: bool,
+    ) -> None:
+        """Refuse: on a stage every caller is one that was put there."""
+        raise NotImplementedError
 
 
 class Stage:

@@ -1,0 +1,94 @@
+"""Opening: what the arguments of `Cache` mean.
+
+Law: no I/O. A store that was given by URL answers within the deadline of a cache; one that was
+given open keeps its own.
+"""
+
+import contextlib
+import inspect
+from typing import Any, cast
+
+from holdfast.durations import Duration, seconds
+from holdfast.errors import ConfigError
+from holdfast.store.abilities import CanPublish
+from holdfast.store.bus import Bus
+from holdfast.store.protocol import Store
+
+__all__ = ["DEADLINE", "bus_of", "opened"]
+
+DEADLINE = 0.25
+"""Seconds an operation of the far tier may take: the longest a cache makes somebody wait for it."""
+
+
+def opened(store: object, deadline: Duration | None) -> Store | None:
+    """Return the store that was meant; None if there is none.
+
+    Raises:
+        ConfigError: It is no store, or `deadline` was given for one that is open already.
+    """
+    if store is None:
+        return None
+    if inspect.iscoroutinefunction(getattr(store, "get", None)):
+        raise ConfigError("store: give the store itself, not its async face; see cache.aio")
+    if isinstance(store, Store):
+        if deadline is not None:
+            raise ConfigError("deadline: an open store has its own; open it with timeout=...")
+        return store
+    from holdfast.store.registry import open_store  # noqa: PLC0415 - a near-only cache needs none
+
+    target = cast("Any", store)
+    if deadline is not None:
+        return open_store(target, timeout=_more_than_0(deadline))
+    if isinstance(target, str) and "timeout=" in target.partition("?")[2]:
+        return open_store(target)
+    with contextlib.suppress(ConfigError):  # a store of others may know no such option
+        return open_store(target, timeout=DEADLINE)
+    return open_store(target)
+
+
+def _more_than_0(deadline: Duration) -> float:
+    value = seconds(deadline, option="deadline")
+    if not value:
+        raise ConfigError("deadline=0: more than 0 seconds")
+    return value
+
+
+def bus_of(given: Bus | str | bool | None, store: Store | None, *, near: bool) -> Bus | None:  # noqa: FBT001 - True and False are what users write
+    """Return the bus that was meant; None if there is none.
+
+    Raises:
+        ConfigError: There is no such bus, or no far tier for it.
+    """
+    if given is None or given is False:
+        return None
+    if given == "auto":
+        return _offered(store) if near else None
+    if store is None:
+        raise ConfigError("bus: without a store there is nothing that processes could share")
+    if given is True:
+        return _able(store, "the store").bus()
+    return _named(given, store) if isinstance(given, str) else given
+
+
+def _offered(store: Store | None) -> Bus | None:
+    if isinstance(store, CanPublish):
+        with contextlib.suppress(ConfigError):  # its driver or its servers have none
+            return store.bus()
+    return None
+
+
+def _named(name: str, store: Store) -> Bus:
+    if "://" not in name:
+        return _able(store, "the store").bus(name)
+    from holdfast.store.registry import open_store  # noqa: PLC0415 - as above
+
+    return _able(open_store(name), name.partition(":")[0] + "://").bus("pubsub")
+
+
+def _able(store: Store, name: str) -> CanPublish:
+    if isinstance(store, CanPublish):
+        return store
+    raise ConfigError(
+        f"bus: {name} has none; Redis, Valkey and PostgreSQL do: give bus='redis://...',"
+        " or leave it out"
+    )

@@ -1,0 +1,67 @@
+"""Pending: invalidations the far tier has not heard of yet.
+
+Law: what waits here is treated as absent in this process, whatever the far tier says. One entry per
+key or label: the newest wins, be it an invalidation or a value that was written after it. Too many
+become one invalidation of everything.
+"""
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Iterable
+
+from holdfast.cache.space import EVERYTHING, Item
+
+__all__ = ["Pending"]
+
+
+class Pending:
+    """At most `most` keys and labels.
+
+    Attributes:
+        waiting: Far keys and labels, oldest first; the number of each, and whether it is a label.
+            Read it freely.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.waiting: dict[str, tuple[int, bool]] = {}
+        self._most = most
+        self._numbers = itertools.count(1)
+        self._renew_lock()
+        renew = weakref.WeakMethod(self._renew_lock)
+        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
+    def add(self, names: Iterable[str], *, labels: bool) -> None:
+        """Let far keys, or labels, wait."""
+        with self._lock:
+            for name in names:
+                self.waiting.pop(name, None)
+                self.waiting[name] = (next(self._numbers), labels)
+            if len(self.waiting) > self._most:
+                self.waiting.clear()
+                self.waiting[EVERYTHING] = (next(self._numbers), True)
+
+    def mark(self, name: str) -> tuple[int, bool] | None:
+        """Return what `superseded` needs to know of `name`, before a value is made for it."""
+        return self.waiting.get(name) if self.waiting else None
+
+    def superseded(self, name: str, mark: tuple[int, bool] | None) -> None:
+        """Forget `name` if it was not added again since: the far tier has something newer."""
+        if mark is not None:
+            with self._lock:
+                if self.waiting.get(name) == mark:
+                    del self.waiting[name]
+
+    def newest_first(self, most: int) -> list[tuple[str, tuple[int, bool]]]:
+        """Return what waits, at most so much of it."""
+        with self._lock:
+            return list(reversed(self.waiting.items()))[:most]
+
+    def hides(self, item: Item, labels: Iterable[str]) -> bool:
+        """Return whether what the far tier has under `item`, with these labels, is over."""
+        waiting = self.waiting
+        return bool(waiting) and not waiting.keys().isdisjoint((item.far, EVERYTHING, *labels))
