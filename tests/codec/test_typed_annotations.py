@@ -121,6 +121,14 @@ def test_self_is_the_class_of_the_method() -> None:
     assert turned(form_of_result(Made.many), [Made(1, Made(2)), None]) == [plain, None]
 
 
+def test_an_attribute_of_a_function_is_not_the_function() -> None:
+    def load() -> Later:
+        return Later(1)
+
+    vars(load)["func"] = load_later
+    assert turned(form_of_result(load), Later(1)) == PLAIN
+
+
 def test_a_wrapped_function_is_read_as_the_one_within() -> None:
     def passed(function: Any) -> Any:
         @functools.wraps(function)

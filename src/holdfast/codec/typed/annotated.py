@@ -3,6 +3,7 @@
 Law: reads what Python keeps of types; makes nothing and knows no shapes.
 """
 
+import functools
 import inspect
 import sys
 import types
@@ -55,8 +56,9 @@ def resolved_result(function: Any) -> tuple[object, object]:
     Raises:
         NameError: It names what is not there at run time.
     """
-    while isinstance(function, types.MethodType) or hasattr(function, "func"):
-        function = getattr(function, "__func__", None) or function.func  # bound, or a partial
+    while isinstance(function, types.MethodType | functools.partial):
+        bound = isinstance(function, types.MethodType)
+        function = function.__func__ if bound else function.func
     function = inspect.unwrap(function)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__

@@ -32,12 +32,6 @@ _MANY: dict[Any, tuple[type, ...]] = {
     abc.Iterable: _ALL,
     abc.Container: _ALL,
     abc.Reversible: (list, tuple),
-    # what a generator yields is kept as a list, where that was asked for
-    abc.Iterator: (list,),
-    abc.Generator: (list,),
-    abc.AsyncIterable: (list,),
-    abc.AsyncIterator: (list,),
-    abc.AsyncGenerator: (list,),
 }
 _PAIRS = (dict, abc.Mapping, abc.MutableMapping)
 
@@ -116,10 +110,11 @@ class Reader:
         if known is None:
             inner = ", ".join(self.read(one).label for one in args)
             label = annotated.label_of(kind) + (f"[{inner}]" if inner else "")
-            known = self._records[annotation] = self._made(kind, args, label)
+            known = self._records[annotation] = self._made(annotation, args, label)
         return known
 
-    def _made(self, kind: Any, args: tuple[Any, ...], label: str) -> Shape:
+    def _made(self, annotation: Any, args: tuple[Any, ...], label: str) -> Shape:
+        kind = get_origin(annotation) or annotation
         if issubclass(kind, enum.Enum):
             return Choice(label, kind)
         if kind is annotated.class_named("msgspec", "UnsetType"):
@@ -137,7 +132,7 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - annotations are code of their own
             self.notes.append(f"{label} cannot be kept far: {error}")
             return Shape(label)
-        self._records[kind[args] if args else kind] = shape
+        self._records[annotation] = shape
         shape.set_fields({name: self.read(one, kind) for name, one in fields.items()})
         return shape
 
