@@ -66,7 +66,7 @@ def asgi_app(view: View) -> Callable[..., Any]:
         said = view(Heard(fields["method"], path, query, headers, notes, fields))
         if said.error is not None:
             raise said.error
-        pairs = [(name.lower().encode(), value.encode()) for name, value in said.headers]
+        pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in said.headers]
         await send({"type": "http.response.start", "status": said.status, "headers": pairs})
         pieces = [said.body] if isinstance(said.body, bytes) else [*said.body, b""]
         if fields["method"] == "HEAD":
@@ -115,5 +115,7 @@ class Site:
         if "host" not in headers:
             pairs.append(("Host", "shop.example"))
         if self.face == "wsgi":
-            return call_wsgi(self.app, environ(path, method=method, headers=pairs))
+            return call_wsgi(
+                self.app, environ(path.encode().decode("latin-1"), method=method, headers=pairs)
+            )
         return call_asgi(self.app, scope(path, method=method, headers=pairs))

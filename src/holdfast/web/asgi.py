@@ -17,7 +17,7 @@ from holdfast.limit.decision import Decision
 from holdfast.limit.rate import parse_rates
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.session.homes import Home
-from holdfast.web.exchange import Exchange, tell_store_down, transport_of
+from holdfast.web.exchange import Exchange, show_to_caches, tell_store_down, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
 from holdfast.web.request import AsgiRequest, Scope, SessionNotOpen, inner, joined
@@ -94,6 +94,7 @@ class SessionMiddleware:
                     await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
                     return
                 exchange.session = Session(cast("Home", _Unreachable(error)), None)
+        show_to_caches(exchange.session, scope)
         scope = {**scope, _SESSION: exchange.session, _EXCHANGE: None}
         if kind == "http":
             await self._http(exchange, scope, receive, send)

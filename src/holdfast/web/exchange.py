@@ -5,13 +5,14 @@ way and ask here what the answer must say. An untouched session costs next to no
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.web.headers import Headers, forbid_storing, vary_by
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
 
-__all__ = ["Exchange", "tell_store_down", "transport_of"]
+__all__ = ["Exchange", "show_to_caches", "tell_store_down", "transport_of"]
 
 
 def transport_of(sessions: Sessions) -> Transport:
@@ -70,6 +71,18 @@ class Exchange:
     def tell(self, error: StoreError) -> None:
         """Tell the observer of an error that does not reach the application."""
         tell_store_down(self.sessions, error)
+
+
+def show_to_caches(session: Session, fields: Mapping[str, Any]) -> None:
+    """Show a session to a response cache further out: what looks at it is nobody else's page.
+
+    Args:
+        session: The session.
+        fields: The environ or the scope of the request.
+    """
+    notes = fields.get("holdfast.httpcache")
+    if notes is not None:
+        notes.sessions.append(session)
 
 
 def tell_store_down(sessions: Sessions, error: StoreError) -> None:

@@ -15,7 +15,7 @@ from holdfast.errors import StoreError
 from holdfast.limit import Limiter
 from holdfast.limit.rate import parse_rates
 from holdfast.session import Sessions
-from holdfast.web.exchange import Exchange, tell_store_down, transport_of
+from holdfast.web.exchange import Exchange, show_to_caches, tell_store_down, transport_of
 from holdfast.web.headers import Headers, denial, limited, unavailable
 from holdfast.web.keys import Key, bucket, by_peer
 from holdfast.web.request import Environ, WsgiRequest, inner
@@ -61,6 +61,7 @@ class SessionMiddleware:
         reply = _Reply(self.sessions, self.transport, environ.get(self._header))
         reply.environ = environ
         environ[_SESSION] = reply.session = self.sessions.load(reply.carried[0])
+        show_to_caches(reply.session, environ)
         return reply
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

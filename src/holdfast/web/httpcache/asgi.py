@@ -73,12 +73,12 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
             await self.app(fetch.fields, receive, response)
             await response.flush()
         except Exception as error:
-            stale = None if response.is_begun else self._engine.failed(fetch, error)
+            stale = None if response.is_begun else await self._engine.failed(fetch, error)
             if stale is None:
                 raise
             await _sent(stale, send)
         finally:
-            self._engine.ended(fetch, in_vain=not response.is_over)
+            await self._engine.ended(fetch, in_vain=not response.is_over)
 
     def _background(self, scope: Scope) -> Call:
         async def call(fetch: Fetch) -> Sent:
@@ -123,6 +123,7 @@ class _Response:
     def __init__(self, engine: Engine, fetch: Fetch, send: Send, settings: Settings) -> None:
         self.is_begun = False
         self.is_over = False
+        self._is_replaced = False
         self._engine = engine
         self._fetch = fetch
         self._send = send
@@ -133,7 +134,7 @@ class _Response:
 
     async def __call__(self, message: Message) -> None:
         kind = message["type"]
-        if self.is_over:  # our answer has left in the place of this one
+        if self._is_replaced:  # our answer has left in the place of this one
             return
         if kind == "http.response.start" and self._start is None:
             await self._starts(message)
@@ -146,7 +147,7 @@ class _Response:
 
     async def flush(self) -> None:
         """Send the start that was held back; the response is not stored."""
-        self._drop()
+        await self._drop()
         if self._start is not None and not self.is_begun:
             await self._begin(self._start)
 
@@ -169,7 +170,7 @@ class _Response:
         assert self._start is not None  # noqa: S101 - it is what is answered
         status = _status(self._start["status"])
         answer = await self._engine.answered(self._fetch, status, self._headers, body)
-        self.is_begun = self.is_over = True
+        self.is_begun = self.is_over = self._is_replaced = True
         await _sent(answer, self._send)
 
     async def _continues(self, message: Message) -> None:
@@ -180,22 +181,22 @@ class _Response:
             if not more:
                 await self._answer(body)
                 return
-            if self._engine.begins(self._fetch, status, self._headers):
+            if await self._engine.begins(self._fetch, status, self._headers):
                 self._data = bytearray()
             await self._begin(self._start)
         if self._data is not None:
             self._data += body
             if len(self._data) > self._settings.max_body:
-                self._drop()
+                await self._drop()
         if not more and self._data is not None:
             data = bytes(self._data)
             await self._engine.streamed(self._fetch, status, self._headers, data)
         await self._send(message)
         self.is_over = not more
 
-    def _drop(self) -> None:
+    async def _drop(self) -> None:
         self._data = None
-        self._engine.ended(self._fetch, in_vain=True)
+        await self._engine.ended(self._fetch, in_vain=True)
 
 
 def _passing(engine: Engine, fetch: Fetch, send: Send, settings: Settings) -> Send:

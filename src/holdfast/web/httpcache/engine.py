@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
 from holdfast.bridge import Waits
-from holdfast.errors import StoreError
+from holdfast.errors import CodecError, StoreError
 from holdfast.locks import Flight, Flights
 from holdfast.web.headers import Headers
 from holdfast.web.httpcache.asked import Asked
@@ -82,15 +82,20 @@ class Engine:
             if answer is not None:
                 return answer
             why = _why(place, found)
-            if not asked.may_be_stored or self._is_passed(place.name, now):
+            if not asked.may_be_stored or self._is_passed(place.ticket, now):
                 break
-            flight, mine = self._flights.board(place.name)
+            flight, mine = self._flights.board(place.ticket)
             if mine:
-                return await self._fetch(place, flight, why)
+                fetch = await self._fetch(place, flight, why)
+                if fetch is not None:
+                    return fetch
+                if place.page is not None:
+                    break  # another process is asking: it may take its time
+                continue
             if found is Verdict.REQUEST or (place.page and is_never_fresh(place.page)):
                 break  # what another is told is not what he asked for
             if not await self._waits.join(flight, _PATIENCE):
-                self._flights.forget(place.name)
+                self._flights.forget(place.ticket)
         return self._pass(asked, why)
 
     def _served(
@@ -104,13 +109,13 @@ class Engine:
             return self._hit(page, asked, now)
         if "only-if-cached" in asked.directives:
             return not_stored()
-        is_failing = found is Verdict.RENEW and self._failing.knows(place.name, now)
+        is_failing = found is Verdict.RENEW and self._failing.knows(place.ticket, now)
         if page is not None and is_failing and may_replace_error(page, now):
             return self._hit(page, asked, now, detail="stale-if-error")  # nor is it asked by each
         return None
 
-    def _is_passed(self, name: str, now: float) -> bool:
-        return self._passing.knows(name, now) or self._failing.knows(name, now)
+    def _is_passed(self, ticket: str, now: float) -> bool:
+        return self._passing.knows(ticket, now) or self._failing.knows(ticket, now)
 
     def _hit(self, page: Page, asked: Asked, now: float, detail: str | None = None) -> Reply:
         age = page.age_at(now)
@@ -121,18 +126,21 @@ class Engine:
         """Return what lets a request through as it is, and its answer too."""
         return Fetch(asked, why, self.settings.clock())
 
-    async def _fetch(self, place: Place, flight: Flight, why: str) -> Fetch:
-        fetch = Fetch(place.asked, why, self.settings.clock(), place, flight, place.page)
+    async def _fetch(self, place: Place, flight: Flight, why: str) -> Fetch | None:
+        """Return what to ask the application; None if another process does."""
+        begun = None
         try:
-            fetch.place = await self.shelf.begin(place)
-        except BaseException:
-            self.ended(fetch)
-            raise
-        return fetch
+            begun = await self.shelf.begin(place)
+        finally:
+            if begun is None:
+                self._flights.land(place.ticket, flight)
+        if begun is None:
+            return None
+        return Fetch(place.asked, why, self.settings.clock(), begun, flight, place.page)
 
     def _renew(self, place: Place, background: Callable[[], Call]) -> None:
         """Have a stale page made anew beside this request, if nobody does so already."""
-        flight, mine = self._flights.board(place.name)
+        flight, mine = self._flights.board(place.ticket)
         if not mine:
             return
         call, whole = background(), replace(place, asked=place.asked.for_all())
@@ -141,7 +149,7 @@ class Engine:
             return self._renewing(whole, flight, call)
 
         def over() -> None:
-            self._flights.land(place.name, flight)
+            self._flights.land(place.ticket, flight)
 
         try:
             self._waits.start(steps, over, hurried=False)
@@ -151,10 +159,12 @@ class Engine:
     async def _renewing(self, place: Place, flight: Flight, call: Call) -> None:
         try:
             fetch = await self._fetch(place, flight, "stale")
+            if fetch is None:
+                return
             try:
                 await self.answered(fetch, *await call(fetch))
             finally:
-                self.ended(fetch)
+                await self.ended(fetch)
         except Exception:  # noqa: BLE001 - nobody is left to raise it to
             _log.exception("%s could not be made anew", place.asked.path)
 
@@ -188,7 +198,7 @@ class Engine:
                 response = kept(fetch, status, headers, body, self.settings)
             is_kept = await self._keep(fetch, response)
         finally:
-            self.ended(fetch)
+            await self.ended(fetch)
         said = cache_status(
             *(["stored"] if is_kept else ()),
             fwd=fetch.why,
@@ -199,7 +209,7 @@ class Engine:
             return Reply(status, [*headers, ("Cache-Status", said)], body)
         return reply(response.page, fetch.asked, status=said, more=response.more)
 
-    def begins(self, fetch: Fetch, status: str, headers: Headers) -> bool:
+    async def begins(self, fetch: Fetch, status: str, headers: Headers) -> bool:
         """Return whether the body of a response that leaves as it comes is worth collecting.
 
         If it is not, nobody waits for this request any longer.
@@ -208,7 +218,7 @@ class Engine:
         if forbids(fetch.asked, answer, self.settings, self.settings.clock()) is None:
             return True
         self._gave_nothing(fetch, failed=answer.code in _FAILURES)
-        self.ended(fetch)
+        await self.ended(fetch)
         return False
 
     async def streamed(self, fetch: Fetch, status: str, headers: Headers, body: bytes) -> None:
@@ -216,7 +226,7 @@ class Engine:
         try:
             await self._keep(fetch, kept(fetch, status, headers, body, self.settings))
         finally:
-            self.ended(fetch)
+            await self.ended(fetch)
 
     async def _keep(self, fetch: Fetch, response: Kept) -> bool:
         """Keep a response if it may be kept; else let the next requests for it pass."""
@@ -227,40 +237,46 @@ class Engine:
             self._gave_nothing(fetch, failed=int(response.status[:3]) in _FAILURES)
             return False
         ttl, tags = keep_for(page, self.settings.clock()), [*fetch.tags, *fetch.notes.tags]
-        is_kept = await self.shelf.keep(place, page, ttl, names=response.names, tags=tags)
+        try:
+            is_kept = await self.shelf.keep(place, page, ttl, names=response.names, tags=tags)
+        except CodecError:
+            _log.exception("this cache keeps no pages: its codec must be able to write bytes")
+            return False
         if is_kept:
-            self._passing.discard(place.name)
-            self._failing.discard(place.name)
+            self._passing.discard(place.ticket)
+            self._failing.discard(place.ticket)
         return is_kept
 
     def _gave_nothing(self, fetch: Fetch, *, failed: bool) -> None:
         """Let who waits ask for himself, all at once: one after the other would take too long."""
         if fetch.place is not None:
             names, pause = (self._failing, _RETRY_AFTER) if failed else (self._passing, _PASS_FOR)
-            names.add(fetch.place.name, self.settings.clock() + pause)
+            names.add(fetch.place.ticket, self.settings.clock() + pause)
 
-    def failed(self, fetch: Fetch, error: Exception) -> Reply | None:
+    async def failed(self, fetch: Fetch, error: Exception) -> Reply | None:
         """Return the stale page to be served because the application raised; None: raise on."""
         page = fetch.stale
         self._gave_nothing(fetch, failed=True)
-        self.ended(fetch)
+        await self.ended(fetch)
         if page is None or not self._may_replace(page):
             return None
         _log.error("%s failed, its stale page is served", fetch.asked.path, exc_info=error)
         return self._hit(page, fetch.asked, self.settings.clock(), "stale-if-error")
 
-    def ended(self, fetch: Fetch, *, in_vain: bool = False) -> None:
+    async def ended(self, fetch: Fetch, *, in_vain: bool = False) -> None:
         """Let the others go: nothing more comes of this request. Twice is fine.
 
         Args:
             fetch: The request.
             in_vain: Its response was too long or broke off: the others need not wait in turn.
         """
-        flight, fetch.flight = fetch.flight, None
-        if flight is not None and fetch.place is not None:
-            if in_vain:
-                self._gave_nothing(fetch, failed=False)
-            self._flights.land(fetch.place.name, flight)
+        place, flight, fetch.flight = fetch.place, fetch.flight, None
+        if place is None or flight is None:
+            return
+        if in_vain:
+            self._gave_nothing(fetch, failed=False)
+        self._flights.land(place.ticket, flight)
+        await self.shelf.end(place)
 
     async def changed(self, asked: Asked, code: int, headers: Headers) -> None:
         """Forget what a request that was no mere question has changed (RFC 9111 4.4)."""

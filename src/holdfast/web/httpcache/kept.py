@@ -6,7 +6,7 @@ is about; what it says to this one client alone goes to him and is not kept.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from holdfast.web.headers import Headers
 from holdfast.web.httpcache.asked import Asked
@@ -108,7 +108,7 @@ def paths_changed(asked: Asked, headers: Headers) -> list[str]:
     for name in ("location", "content-location"):
         for value in all_of(headers, name):
             try:
-                there = urlsplit(urljoin(f"{here}{asked.raw or '/'}", value.strip()))
+                there = urlsplit(urljoin(here + quote(asked.path), value.strip()))
             except ValueError:  # no address
                 continue
             if f"{there.scheme}://{there.netloc}".lower() == here.lower():

@@ -13,7 +13,7 @@ from holdfast.cache import Cache
 from holdfast.errors import ConfigError
 from holdfast.web.httpcache.engine import Engine
 from holdfast.web.httpcache.settings import Options, settled
-from holdfast.web.httpcache.shelf import Shelf, ThreadFace
+from holdfast.web.httpcache.shelf import Shelf
 
 __all__ = ["AsyncPurges", "CacheMiddleware", "Interface"]
 
@@ -75,7 +75,7 @@ class CacheMiddleware:
         self.interface = interface or _interface_of(app)
         self.settings = settings = settled(options)
         pages = cache.namespace(_SPACE)
-        shelf = Shelf(ThreadFace(pages), ThreadFace(cache), settings)
+        shelf = Shelf(pages, cache, settings)
         looping = Shelf(pages.aio, cache.aio, settings)
         self._shelf = shelf
         self.aio = AsyncPurges(looping)

@@ -6,18 +6,20 @@ their host, query and variant, and those that are being made. Under `page:...` l
 its variants differ by. Tags are those of the cache.
 """
 
+import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from holdfast.cache import AsyncCache, Cache, Options
+from holdfast.cache.draft import Draft
 from holdfast.errors import StoreError
 from holdfast.web.httpcache.asked import Asked, page_name, path_name, variant_name
 from holdfast.web.httpcache.page import Page, load
 from holdfast.web.httpcache.settings import Settings
 
-__all__ = ["Face", "Place", "Shelf", "ThreadFace"]
+__all__ = ["Place", "Shelf"]
 
 _MOST_NAMES = 8
 _MOST_VARIANTS = 32
@@ -32,7 +34,7 @@ _ROOT: Options = {  # whatever the cache's own options are
 }
 
 
-class ThreadFace:
+class _ThreadFace:
     """A cache for threads as `cache.aio` is for event loops: its awaits never suspend."""
 
     def __init__(self, cache: Cache) -> None:
@@ -65,7 +67,8 @@ class ThreadFace:
         self._cache.clear()
 
 
-Face = ThreadFace | AsyncCache
+def _awaited(cache: Cache | AsyncCache) -> _ThreadFace | AsyncCache:
+    return _ThreadFace(cache) if isinstance(cache, Cache) else cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,54 +78,75 @@ class Place:
     Attributes:
         asked: The request.
         name: Its key, as far as that is known before the page is.
+        ticket: What those who want it at once have in common, whatever the root.
         root: What its path's record holds; None if there is none.
         names: The request headers its variants are known to differ by.
         variants: The keys of those there are.
         page: What lies there.
+        draft: The page that is to lie there.
     """
 
     asked: Asked
     name: str
+    ticket: str
     root: str | None = None
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     page: Page | None = None
+    draft: Draft | None = None
 
 
 class Shelf:
     """The pages in one cache, by one of its faces.
 
     Args:
-        face: The cache's namespace for pages.
-        tags: The cache itself, whose tags they share.
+        pages: The cache's namespace for pages, or the async face of that.
+        cache: The cache, or its async face, whose tags they share.
         settings: What the user chose.
     """
 
-    def __init__(self, face: Face, tags: Face, settings: Settings) -> None:
-        self._face = face
-        self._tags = tags
+    def __init__(
+        self, pages: Cache | AsyncCache, cache: Cache | AsyncCache, settings: Settings
+    ) -> None:
+        self._cache = pages
+        self._face = _awaited(pages)
+        self._tags = _awaited(cache)
         self._settings = settings
 
     async def find(self, asked: Asked) -> Place:
         """Return where the page of `asked` lies, with the page if it is there."""
         root = await self._face.get(path_name(asked.path))
+        ticket = page_name(asked, "", self._settings)
         if not isinstance(root, str):
-            return Place(asked, page_name(asked, "", self._settings))
+            return Place(asked, ticket, ticket)
         name = page_name(asked, root, self._settings)
         value = await self._face.get(name)
         names, variants = _index(value)
         if names:
-            name = variant_name(asked, name, names)
+            name, ticket = (variant_name(asked, one, names) for one in (name, ticket))
             value = await self._face.get(name)
-        return Place(asked, name, root, names, variants, load(value))
+        return Place(asked, name, ticket, root, names, variants, load(value))
 
-    async def begin(self, place: Place) -> Place:
-        """Return `place` with a root: from now on a `forget` of its path counts against it."""
-        if place.root is not None:
-            return place
-        path = path_name(place.asked.path)
-        root = await self._face.get_or_create(path, _new_root, **_ROOT)
-        return replace(place, root=root)
+    async def begin(self, place: Place) -> Place | None:
+        """Return `place` with a draft: what is invalidated from now on, the page loses to it.
+
+        Returns:
+            None if another process is making it, or has made it meanwhile.
+        """
+        if place.root is None:
+            path = path_name(place.asked.path)
+            root = await self._face.get_or_create(path, _new_root, **_ROOT)
+            place = replace(place, root=root, name=page_name(place.asked, root, self._settings))
+        draft = Draft(self._cache, place.name, anew=place.page is not None)
+        try:
+            mine = await draft.begin()
+        except BaseException:
+            await draft.end()
+            raise
+        if not mine:
+            await draft.end()
+            return None
+        return replace(place, draft=draft)
 
     async def keep(
         self, place: Place, page: Page, ttl: float, *, names: Sequence[str], tags: Sequence[str]
@@ -136,19 +160,37 @@ class Shelf:
             names: The request headers it varies by.
             tags: Its tags.
         """
-        assert place.root is not None  # noqa: S101 - begin() gave it one
-        key, ttl = page_name(place.asked, place.root, self._settings), min(ttl, _DAY)
-        known, variants = place.names, place.variants
-        if names:
-            known, variants = _index(await self._face.get(key))  # others may have been quicker
-        known = (*known, *(name for name in sorted(set(names)) if name not in known))
+        draft, root = place.draft, place.root
+        assert draft is not None  # noqa: S101 - begin() gave it both
+        assert root is not None  # noqa: S101
+        ttl, asked = min(ttl, _DAY), place.asked
+        more = sorted(set(names).difference(place.names))
+        known = (*place.names, *more)
         if len(known) > _MOST_NAMES:
             return False
-        try:
+        index = page_name(asked, root, self._settings)
+        if not more:
+            await draft.keep(page.stored(), ttl=ttl, tags=tags)
             if known:
-                index, key = key, variant_name(place.asked, key, known)
-                await self._list(index, known, variants if known == place.names else (), key)
-            await self._face.put(key, page.stored(), ttl=ttl, tags=tuple(tags))
+                await self._list(index, known, place.variants, place.name)
+            return True
+        # where it lies is known only now, and only the draft could have seen its tags invalidated
+        key = variant_name(asked, index, known)
+        if not place.names:
+            await draft.keep(_listed(known, () if tags else (key,)), ttl=_DAY)
+        else:
+            await self._put(index, _listed(known, () if tags else (key,)), _DAY)
+        return not tags and await self._put(key, page.stored(), ttl)
+
+    async def end(self, place: Place) -> None:
+        """Let others make the page that `begin` was called for, if it was not kept."""
+        if place.draft is not None:
+            await place.draft.end()
+
+    async def _put(self, key: str, value: list[Any], ttl: float) -> bool:
+        options: Options = {**_ROOT, "ttl": ttl}
+        try:
+            await self._face.put(key, value, **options)
         except StoreError:  # the cache has told its observer
             return False
         return True
@@ -160,10 +202,10 @@ class Shelf:
         if key in variants:
             return
         kept = (*variants, key)[-_MOST_VARIANTS:]
-        value = ["vary", list(names), list(kept)]
-        await self._face.put(index, value, ttl=_DAY, tags=())
-        if gone := [old for old in variants if old not in kept]:
-            await self._face.delete_many(gone)
+        if await self._put(index, _listed(names, kept), _DAY):
+            gone = [old for old in variants if old not in kept]
+            with contextlib.suppress(StoreError):  # they end by themselves
+                await self._face.delete_many(gone)
 
     async def forget(self, paths: Sequence[str], tags: Sequence[str] = ()) -> None:
         """Forget all pages of `paths`, and whatever in the cache has one of `tags`.
@@ -183,6 +225,10 @@ class Shelf:
 
 def _new_root() -> str:
     return secrets.token_hex(8)
+
+
+def _listed(names: Sequence[str], variants: Sequence[str]) -> list[Any]:
+    return ["vary", list(names), list(variants)]
 
 
 def _index(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

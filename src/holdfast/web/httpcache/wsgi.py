@@ -78,14 +78,14 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             status, headers = response.taken()
         except Exception as error:
             _close(body)
-            stale = None if response.is_begun else engine.failed(fetch, error)
+            stale = None if response.is_begun else drive(engine.failed(fetch, error))
             if stale is None:
-                engine.ended(fetch)
+                drive(engine.ended(fetch))
                 raise
             return _sent(stale, response.server)
         except BaseException:
             _close(body)
-            engine.ended(fetch)
+            drive(engine.ended(fetch))
             raise
         return self._received(response, status, headers, _Rest(body, first, chunks))
 
@@ -102,14 +102,14 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             else:
                 return response.streaming(rest, self.settings.max_body)
         except BaseException:
-            engine.ended(fetch, in_vain=True)
+            drive(engine.ended(fetch, in_vain=True))
             rest.close()
             raise
         try:
             rest.close()
             return _sent(drive(engine.answered(fetch, status, headers, data)), response.server)
         finally:
-            engine.ended(fetch)
+            drive(engine.ended(fetch))
 
     def _background(self, environ: Environ) -> Call:
         fields = {**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
@@ -200,13 +200,13 @@ class _Response:
     def write(self, data: bytes) -> object:
         """Send `data` at once: PEP 3333's old way; such a response is not stored."""
         if not self.is_begun:
-            self.engine.ended(self.fetch, in_vain=True)
+            drive(self.engine.ended(self.fetch, in_vain=True))
             self.begin()
         return self._write(data)
 
     def untouched(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body of a response that is not collected."""
-        self.engine.ended(self.fetch, in_vain=True)
+        drive(self.engine.ended(self.fetch, in_vain=True))
         if not self.is_begun:
             self.begin()
         return body
@@ -214,7 +214,7 @@ class _Response:
     def streaming(self, rest: "_Rest", most: int) -> Iterable[bytes]:
         """Start the response and return its body, which is collected as it passes."""
         status, headers = self.taken()
-        is_collected = self.engine.begins(self.fetch, status, headers)
+        is_collected = drive(self.engine.begins(self.fetch, status, headers))
         self.begin()
         return _Collected(self, rest, most) if is_collected else rest
 
@@ -290,7 +290,7 @@ class _Collected:
     def _drop(self) -> None:
         data, self._data = self._data, None
         if data is not None:
-            self._response.engine.ended(self._response.fetch, in_vain=True)
+            drive(self._response.engine.ended(self._response.fetch, in_vain=True))
 
 
 def _with_conditions(environ: Environ, fetch: Fetch) -> Environ:
