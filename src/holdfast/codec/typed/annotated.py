@@ -56,9 +56,10 @@ def resolved_result(function: Any) -> tuple[object, object]:
     Raises:
         NameError: It names what is not there at run time.
     """
-    while isinstance(function, types.MethodType | functools.partial):
-        bound = isinstance(function, types.MethodType)
-        function = function.__func__ if bound else function.func
+    if isinstance(function, functools.partial):  # one of a partial is made flat by Python
+        function = function.func
+    if isinstance(function, types.MethodType):
+        function = function.__func__
     function = inspect.unwrap(function)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
