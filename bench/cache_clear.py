@@ -1,13 +1,12 @@
 """Table `clear`: forget a thousand values, which have a namespace or a tag in common.
 
-Law: once among few other keys, once among many (500,000), which belong to somebody else; the values
-are put anew before each time. Commands are what the server says it ran meanwhile, those inside
-scripts included. `elsewhere`: what another process that asks for one of the values then gets.
+Law: in turns in two places, of which one holds many other keys (500,000) that belong to somebody
+else; the values are put anew before each time. Commands are what the server says it ran meanwhile,
+those inside scripts included. `elsewhere`: what another process that asks for one of them then gets.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -28,24 +27,8 @@ FEW, MANY, COMMANDS, WRITES, ELSEWHERE = "ms, few", "ms, many", "commands", "wri
 READS = {"get", "mget", "scan", "keys", "exists", "getrange", "ping"}
 NOISE = {"info", "config|resetstat", "hello", "client|setinfo", "client|setname", "select", "auth"}
 
-Fill = Callable[[int], None]
-Commands = Callable[[], dict[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What rows share.
-
-    Args:
-        fill: Adds so many keys of somebody else.
-        commands: What ran since it was asked last; None where no server counts.
-    """
-
-    fill: Fill
-    commands: Commands | None = None
-
-
 Make = Callable[[dict[str, str]], AbstractContextManager[clearings.Clearing]]
+Commands = Callable[[], dict[str, int]]
 
 
 def on_redis(url: str) -> dict[str, Make]:
@@ -63,24 +46,22 @@ def on_redis(url: str) -> dict[str, Make]:
     }
 
 
-def redis_place(client: Any) -> Place:
-    """Return what a Redis has, by a client of redis-py."""
+def fill_redis(client: Any, count: int) -> None:
+    """Add keys of somebody else."""
+    with client.pipeline(transaction=False) as pipeline:
+        for number in range(count):
+            pipeline.set(f"somebody:{number}", "else")
+            if number % 10_000 == 0:
+                pipeline.execute()
+        pipeline.execute()
 
-    def fill(count: int) -> None:
-        with client.pipeline(transaction=False) as pipeline:
-            for number in range(count):
-                pipeline.set(f"somebody:{number}", "else")
-                if number % 10_000 == 0:
-                    pipeline.execute()
-            pipeline.execute()
 
-    def commands() -> dict[str, int]:
-        told = client.info("commandstats")
-        client.config_resetstat()
-        ran = {name.removeprefix("cmdstat_"): line["calls"] for name, line in told.items()}
-        return {name: calls for name, calls in ran.items() if name not in NOISE}
-
-    return Place(fill, commands)
+def commands_of(client: Any) -> dict[str, int]:
+    """Return what the server ran since it was asked last."""
+    told = client.info("commandstats")
+    client.config_resetstat()
+    ran = {name.removeprefix("cmdstat_"): line["calls"] for name, line in told.items()}
+    return {name: calls for name, calls in ran.items() if name not in NOISE}
 
 
 def on_sqlite(url: str) -> dict[str, Make]:
@@ -110,77 +91,102 @@ def fill_diskcache(folder: str, count: int) -> None:
 
 def run(effort: Effort) -> Table:
     """Measure the table."""
-    from redis import Redis
-
-    others = effort.count(OTHERS)
+    others, rounds = effort.count(OTHERS), min(effort.rounds, ROUNDS)
     table = Table("clear", f"forget {THOSE:,} values among {others:,}", "", [])
     table.columns += [FEW, MANY, COMMANDS, WRITES, ELSEWHERE]
-    table.notes.append(
-        f"few: nothing else is there; many: {others:,} keys of somebody else; writes: commands but"
-        f" {', '.join(sorted(READS))}"
-    )
-    rounds = min(effort.rounds, ROUNDS)
+    table.notes += [
+        f"few: little else is there; many: {others:,} keys of somebody else are",
+        f"commands: those of a bus, too; writes: all but {', '.join(sorted(READS))}",
+    ]
     try:
-        with running("redis", "run_redis") as server, Redis.from_url(server.url) as client:
-            _play(table, on_redis(server.url), redis_place(client), others, rounds)
+        _on_redis(table, others, rounds)
     except Absent as word:
         table.rows.append(Row("redis", {FEW: str(word)}))
-    with disk() as folder:
-        _play_on_disk(table, folder, others, rounds)
+    with disk() as few, disk() as many:
+        _on_disk(table, (few, many), others, rounds)
     return table
 
 
-def _play_on_disk(table: Table, folder: Path, others: int, rounds: int) -> None:
-    theirs, url = str(folder / "diskcache"), f"sqlite:///{folder}/h.db"
-    rows: dict[str, Make] = {"diskcache evict": partial(clearings.diskcache, theirs)}
-    _play(table, rows, Place(partial(fill_diskcache, theirs)), others, rounds)
-    _play(table, on_sqlite(url), Place(partial(fill_sqlite, url)), others, rounds)
+def _on_redis(table: Table, others: int, rounds: int) -> None:
+    """Measure the rows on two servers, of which one holds many other keys."""
+    from redis import Redis
+
+    with ExitStack() as ends:
+        few, many = (ends.enter_context(running("redis", "run_redis")).url for _ in range(2))
+        client = ends.enter_context(Redis.from_url(many))
+        fill_redis(client, others)
+        pairs = zip(on_redis(few).items(), on_redis(many).values(), strict=True)
+        for (name, here), there in pairs:
+            _play(table, name, (here, there), rounds, partial(commands_of, client))
 
 
-def _play(table: Table, makes: dict[str, Make], place: Place, others: int, rounds: int) -> None:
-    """Measure rows that share a place, among few keys and then among many."""
-    rows = {name: Row(name, {}, name.startswith("Holdfast")) for name in makes}
-    table.rows += rows.values()
-    for column in (FEW, MANY):
-        there = {name: row for name, row in rows.items() if NOT_INSTALLED not in row.cells.values()}
-        if column == MANY and there:
-            place.fill(others)
-        for name, row in there.items():
-            try:
-                with makes[name](clearings.those(THOSE)) as clearing:
-                    _measure(row, column, clearing, place.commands, rounds)
-            except ImportError:
-                row.cells[FEW] = NOT_INSTALLED
-    _judge(table, [row for row in rows.values() if row.ours])
+def _on_disk(table: Table, folders: tuple[Path, Path], others: int, rounds: int) -> None:
+    """Measure the rows in two folders."""
+    few, many = (str(folder / "diskcache") for folder in folders)
+    with suppress(ImportError):
+        fill_diskcache(many, others)
+    makes = partial(clearings.diskcache, few), partial(clearings.diskcache, many)
+    _play(table, "diskcache evict", makes, rounds)
+    few, many = (f"sqlite:///{folder}/h.db" for folder in folders)
+    fill_sqlite(many, others)
+    pairs = zip(on_sqlite(few).items(), on_sqlite(many).values(), strict=True)
+    for (name, here), there in pairs:
+        _play(table, name, (here, there), rounds)
+
+
+def _play(
+    table: Table,
+    name: str,
+    makes: tuple[Make, Make],
+    rounds: int,
+    commands: Commands | None = None,
+) -> None:
+    """Add a row, and the verdicts if it is ours; `commands` are those of the place of many."""
+    row = Row(name, {}, name.startswith("Holdfast"))
+    table.rows.append(row)
+    try:
+        with makes[0](clearings.those(THOSE)) as few, makes[1](clearings.those(THOSE)) as many:
+            growth = _measure(row, few, many, rounds, commands)
+    except ImportError:
+        row.cells[FEW] = NOT_INSTALLED
+        return
+    if row.ours:
+        table.verdicts.append(CLEAR_GROWTH.judge(growth, name))
+        if isinstance(writes := row.cells.get(WRITES), float):
+            table.verdicts.append(CLEAR_WRITES.judge(writes, name))
 
 
 def _measure(
-    row: Row, column: str, clearing: clearings.Clearing, commands: Commands | None, rounds: int
-) -> None:
-    """Fill the cells of a row."""
-    took: list[float] = []
+    row: Row,
+    few: clearings.Clearing,
+    many: clearings.Clearing,
+    rounds: int,
+    commands: Commands | None,
+) -> float:
+    """Fill the cells of a row, in turns; return how many times as long it takes among many."""
+    took: dict[str, list[float]] = {FEW: [], MANY: []}
     ran: dict[str, int] = {}
-    while len(took) < rounds and sum(took) < ENOUGH:
-        clearing.put()
+    while len(took[MANY]) < rounds and sum(took[MANY]) < ENOUGH:
+        few.put()
+        many.put()
         if commands:
             commands()
-        began = perf_counter()
-        clearing.clear()
-        took.append(1e3 * (perf_counter() - began))
+        turns = [(FEW, few), (MANY, many)]
+        for column, clearing in turns if len(took[MANY]) % 2 else reversed(turns):
+            took[column].append(_timed(clearing))
         if commands:
             ran = commands()
-    row.cells[column], row.best[column] = median(took), min(took)
-    row.cells[ELSEWHERE] = "old" if clearing.left() else "gone"
+    for column, figures in took.items():
+        row.cells[column], row.best[column] = median(figures), min(figures)
     if commands:
         row.cells[COMMANDS] = float(sum(ran.values()))
         row.cells[WRITES] = float(sum(ran[name] for name in ran.keys() - READS))
+    row.cells[ELSEWHERE] = "old" if many.left() else "gone"
+    return median(b / a for a, b in zip(took[FEW], took[MANY], strict=True))
 
 
-def _judge(table: Table, ours: Sequence[Row]) -> None:
-    for row in ours:
-        few, many = row.cells[FEW], row.cells[MANY]
-        assert isinstance(few, float)
-        assert isinstance(many, float)
-        table.verdicts.append(CLEAR_GROWTH.judge(many / few, row.name))
-        if isinstance(writes := row.cells.get(WRITES), float):
-            table.verdicts.append(CLEAR_WRITES.judge(writes, row.name))
+def _timed(clearing: clearings.Clearing) -> float:
+    """Return the milliseconds that `clear` takes."""
+    began = perf_counter()
+    clearing.clear()
+    return 1e3 * (perf_counter() - began)

@@ -97,7 +97,7 @@ def test_a_crowd_that_hangs_is_killed() -> None:
     with Crowd(never, processes=2, callers=1) as crowd:
         pids = [process.pid for process in crowd._people.values()]
         crowd._patience = 0.5
-        with pytest.raises(AssertionError, match="2 processes hang"):
+        with pytest.raises(AssertionError, match="processes hang"):
             crowd.rush("never")
     for pid in pids:
         assert pid is not None
