@@ -2,7 +2,7 @@
 
 Law: in turns in two places, of which one holds many other keys (500,000) that belong to somebody
 else; the values are put anew before each time. Commands are what the server says it ran meanwhile,
-those inside scripts included. `elsewhere`: what another process that asks for one of them then gets.
+those inside scripts included. `elsewhere`: what another process that asks for one of them gets.
 """
 
 from collections.abc import Callable
