@@ -263,7 +263,8 @@ class _Watch:
         if not self._complained:
             self._complained = True
             ours = not isinstance(error, StoreError)  # or the listener's: a fault in a program
-            _logger.warning("%s hears no changes for now: %s", self._way.name, error, exc_info=ours)
+            kind = self._way.name.partition(" ")[0]  # whose it is, the error says
+            _logger.warning("%s hears no changes for now: %s", kind, error, exc_info=ours)
 
     def _sleep(self, seconds: float) -> None:
         """Wait, but for no longer than the thread lives; what is published may wait, too."""

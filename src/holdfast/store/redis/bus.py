@@ -17,7 +17,7 @@ from holdfast.errors import ConfigError
 from holdfast.listening import PATIENCE, Keys, Line
 from holdfast.store.redis import words
 from holdfast.store.redis.ear import Ear
-from holdfast.store.redis.errors import FAULTS, said, translated
+from holdfast.store.redis.errors import FAULTS, told, translated
 from holdfast.store.redis.operations import Operations
 from holdfast.store.redis.pubsub import Pubsub
 from holdfast.store.redis.settings import Host, Kind, Settings
@@ -86,7 +86,7 @@ class RedisWay:
     def _give_up_tracking(self, error: _CannotTrack) -> None:
         why = f"the server does not tell what changes ({error})"
         if self._kind == "tracking":
-            raise driver.ConnectionError(f"{why}: write bus='pubsub'") from error
+            raise driver.ConnectionError(f"{why}: write bus='pubsub', or 'auto'") from error
         if self._now != "pubsub":
             _logger.warning("%s: %s: processes tell each other instead", self.name, why)
         self._now = "pubsub"
@@ -95,13 +95,13 @@ class RedisWay:
         try:
             ear = self._ear(protocol=3)
         except driver.ResponseError as error:
-            raise _CannotTrack(said(error)) from error
+            raise _CannotTrack(told(error)) from error
         tracking = Tracking(ear, self._heads)
         with _closed_on_error(ear):
             try:
                 tracking.begin(prefixes)
             except driver.ResponseError as error:
-                raise _CannotTrack(said(error)) from error
+                raise _CannotTrack(told(error)) from error
             self._probe(tracking, prefixes[0])
         self._now, self.publishes = "tracking", False
         return _Following(tracking, self, self._host)
@@ -113,7 +113,7 @@ class RedisWay:
         try:
             heard = tracking.has_heard(probe, value)
         except driver.ResponseError as error:
-            raise _CannotTrack(said(error)) from error
+            raise _CannotTrack(told(error)) from error
         if heard:
             self._silent = 0
             return

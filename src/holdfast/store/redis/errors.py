@@ -7,7 +7,7 @@ from redis import exceptions as driver
 
 from holdfast.errors import StoreError, StoreTimeout, StoreUnavailable
 
-__all__ = ["FAULTS", "TIMEOUTS", "Unknown", "breaks", "said", "translated"]
+__all__ = ["FAULTS", "TIMEOUTS", "Unknown", "breaks", "said", "told", "translated"]
 
 
 class Unknown(driver.TimeoutError):
@@ -35,9 +35,8 @@ _MENDS: list[tuple[type[Exception], str]] = [
 
 def translated(name: str, timeout: float, error: Exception) -> StoreError:
     """Return `error` as the contract knows it; raise it `from` the driver's."""
-    told, echo, _ = said(error).partition(_ECHO)
-    if echo:  # a server without AUTH repeats the password
-        error.args = (told,)
+    if _ECHO in said(error):
+        error.args = (told(error),)
     if isinstance(error, Unknown):
         return StoreTimeout(name, f"whether it was done is unknown ({said(error)})")
     if isinstance(error, TIMEOUTS):
@@ -58,6 +57,11 @@ def breaks(error: BaseException) -> bool:
     return type(error) in (driver.ConnectionError, driver.InvalidResponse) or (
         isinstance(error, OSError) and not isinstance(error, TimeoutError)
     )
+
+
+def told(error: BaseException) -> str:
+    """Return the words of an error without the command: a server without AUTH repeats passwords."""
+    return said(error).partition(_ECHO)[0]
 
 
 def said(error: BaseException) -> str:
