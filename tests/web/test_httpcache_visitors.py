@@ -8,10 +8,11 @@ from cached_site import Face, Heard, Said, Site
 
 from holdfast import Cache, Sessions
 from holdfast.store.memory import MemoryStore
-from holdfast.testing.calls import Visitor
+from holdfast.testing.calls import Visitor, call_asgi, call_wsgi, environ, scope
 from holdfast.testing.clock import ManualClock
 from holdfast.web import asgi, wsgi
 from holdfast.web.httpcache import CacheMiddleware
+from holdfast.web.httpcache.page import load
 from holdfast.web.request import Request
 
 FACES: tuple[Face, ...] = ("wsgi", "asgi")
@@ -229,9 +230,23 @@ def test_a_name_cannot_be_made_to_look_like_another(face: Face) -> None:
     assert here.calls == 4
 
 
+def test_a_get_with_a_body_is_neither_stored_nor_served() -> None:
+    here = Site("wsgi")
+    for fields in ({"CONTENT_LENGTH": "3"}, {"HTTP_TRANSFER_ENCODING": "chunked"}):
+        call_wsgi(here.app, {**environ(), **fields})
+    call_wsgi(here.app, {**environ(), "CONTENT_LENGTH": ""})
+    call_wsgi(here.app, {**environ(), "CONTENT_LENGTH": "0"})
+    call_wsgi(here.app, {**environ(), "CONTENT_LENGTH": "3"})
+    assert here.calls == 4
+    here = Site("asgi")
+    for length in ("3", "0", "3"):
+        call_asgi(here.app, scope(headers=[("Content-Length", length)]))
+    call_asgi(here.app, scope())
+    assert here.calls == 3
+
+
 def test_a_path_that_was_sent_otherwise_is_another_page() -> None:
     here = Site("asgi", view=lambda heard: Said(heard.fields["raw_path"]))
-    from holdfast.testing.calls import call_asgi, scope  # noqa: PLC0415
 
     def get(raw: bytes) -> bytes:
         return call_asgi(here.app, {**scope("/a/b"), "raw_path": raw}).body
@@ -244,8 +259,6 @@ def test_a_path_that_was_sent_otherwise_is_another_page() -> None:
 
 
 def test_scheme_counts(face: Face) -> None:
-    from holdfast.testing.calls import call_asgi, call_wsgi, environ, scope  # noqa: PLC0415
-
     here = Site(face)
     for scheme in ("http", "https", "http"):
         if face == "wsgi":
@@ -326,8 +339,6 @@ def test_a_codec_that_knows_no_bytes_keeps_no_pages(
 
 
 def test_what_else_lies_under_a_pages_key_is_no_page() -> None:
-    from holdfast.web.httpcache.page import load  # noqa: PLC0415
-
     good: list[Any] = [1, "200 OK", [["a", "b"]], b"", 1.0, 0.0, 60.0, False]
     assert load(good) is not None
     wrongs: list[Any] = [2, 200, "a", "text", "now", None, [], 0]

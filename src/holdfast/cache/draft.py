@@ -25,7 +25,6 @@ _PLAIN: Options = {
     "refresh_at": None,
     "sliding": None,
     "none_ttl": None,
-    "tags": (),
 }
 """Whoever drafts a value says himself how long it lives."""
 
@@ -53,8 +52,9 @@ class Draft:
         core = engine._core
         if not core.enabled:
             return True
-        item = self._face._space.item(self._key)
-        call = Call(item, _never, self._face._policy.but(_PLAIN), anew=self._anew, began=0.0)
+        policy = self._face._policy.but(_PLAIN)
+        item = self._face._space.item(self._key, policy.tags)
+        call = Call(item, _never, policy, anew=self._anew, began=0.0)
         self._fill = fill = engine._fill(call)
         found = await engine._looks.look(item, ANY)
         self._started = core.clock()

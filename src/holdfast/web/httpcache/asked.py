@@ -63,7 +63,14 @@ class Asked:
             self.method in ("GET", "HEAD")
             and "no-store" not in self.directives
             and not any(name in self.headers for name in _PRECONDITIONS)
+            and not self._has_body
         )
+
+    @property
+    def _has_body(self) -> bool:
+        """Whether it carries what is in no key, and could make another page of it."""
+        length = self.headers.get("content-length", "0").strip()
+        return length not in ("", "0") or "transfer-encoding" in self.headers
 
     @property
     def may_be_stored(self) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Unpack
 
 from holdfast.cache import AsyncCache, Cache, Options
@@ -71,29 +72,35 @@ def _awaited(cache: Cache | AsyncCache) -> _ThreadFace | AsyncCache:
     return _ThreadFace(cache) if isinstance(cache, Cache) else cache
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """Where the page of a request lies, or would.
 
     Attributes:
         asked: The request.
-        name: Its key, as far as that is known before the page is.
-        ticket: What those who want it at once have in common, whatever the root.
+        name: Its key, so far as that is known before the page is; empty where there is no root.
         root: What its path's record holds; None if there is none.
         names: The request headers its variants are known to differ by.
         variants: The keys of those there are.
         page: What lies there.
         draft: The page that is to lie there.
+        settings: What the user chose.
     """
 
     asked: Asked
+    settings: Settings
     name: str
-    ticket: str
     root: str | None = None
     names: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     page: Page | None = None
     draft: Draft | None = None
+
+    @cached_property
+    def ticket(self) -> str:
+        """What those who want the page at once have in common, whatever the root."""
+        name = page_name(self.asked, "", self.settings)
+        return variant_name(self.asked, name, self.names) if self.names else name
 
 
 class Shelf:
@@ -116,16 +123,15 @@ class Shelf:
     async def find(self, asked: Asked) -> Place:
         """Return where the page of `asked` lies, with the page if it is there."""
         root = await self._face.get(path_name(asked.path))
-        ticket = page_name(asked, "", self._settings)
         if not isinstance(root, str):
-            return Place(asked, ticket, ticket)
+            return Place(asked, self._settings, "")
         name = page_name(asked, root, self._settings)
         value = await self._face.get(name)
         names, variants = _index(value)
         if names:
-            name, ticket = (variant_name(asked, one, names) for one in (name, ticket))
+            name = variant_name(asked, name, names)
             value = await self._face.get(name)
-        return Place(asked, name, ticket, root, names, variants, load(value))
+        return Place(asked, self._settings, name, root, names, variants, load(value))
 
     async def begin(self, place: Place) -> Place | None:
         """Return `place` with a draft: what is invalidated from now on, the page loses to it.

@@ -49,6 +49,7 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
+        fields["content-length"] = environ.get("CONTENT_LENGTH") or "0"
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or path
         private = self.settings.private
