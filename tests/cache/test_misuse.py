@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from holdfast import open_store
 from holdfast.cache import Cache, creation
 from holdfast.errors import ConfigError
 from holdfast.store.memory import MemoryStore
@@ -112,27 +113,56 @@ def test_a_name_of_a_namespace_is_text(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["refresh_at", "soft_timeout", "hard_timeout", "retry_after", "sliding"]
+    ("option", "value"),
+    [
+        ("refresh_at", 1),
+        ("refresh_at", "often"),
+        ("soft_timeout", -1),
+        ("hard_timeout", 0),
+        ("retry_after", "soon"),
+        ("sliding", 0),
+        ("near_ttl", -1),
+    ],
 )
-def test_options_to_come_say_so(cache: Cache, option: str) -> None:
-    options: dict[str, Any] = {option: 1}
+def test_an_option_that_cannot_be_meant_is_named(cache: Cache, option: str, value: object) -> None:
+    options: dict[str, Any] = {option: value}
     for use in (
         lambda: Cache(**options),
         lambda: cache.cached(**options),
         lambda: cache.put("k", 1, **options),
         lambda: cache.get_or_create("k", int, **options),
     ):
-        with pytest.raises(TypeError, match=f"{option}.*not in this version yet"):
+        with pytest.raises(ConfigError, match=option):
             use()
 
 
+def test_what_reads_keep_fresh_is_not_made_anew_as_well() -> None:
+    with pytest.raises(ConfigError, match="sliding and refresh_at"):
+        Cache(sliding=5, refresh_at=0.5)
+
+
 @pytest.mark.parametrize(
-    "option", ["max_bytes", "compress_above", "secrets", "bus", "lease", "deadline"]
+    ("option", "value"),
+    [
+        ("max_bytes", 0),
+        ("compress_above", "1k"),
+        ("secrets", ["short"]),
+        ("bus", "tracking"),
+        ("bus", True),
+        ("lease", -1),
+        ("deadline", 0),
+        ("on_error", "ignore"),
+    ],
 )
-def test_options_of_a_cache_to_come_say_so(option: str) -> None:
-    options: dict[str, Any] = {option: 1}
-    with pytest.raises(TypeError, match=f"{option}.*not in this version yet"):
-        Cache(**options)
+def test_an_option_of_a_cache_that_cannot_be_meant_is_named(option: str, value: object) -> None:
+    options: dict[str, Any] = {option: value}
+    with pytest.raises(ConfigError, match=option.removesuffix("s")):
+        Cache("memory://", **options)
+
+
+def test_an_open_store_has_its_own_deadline() -> None:
+    with open_store("memory://") as store, pytest.raises(ConfigError, match="deadline"):
+        Cache(store, deadline=1)
 
 
 def test_a_count_is_whole(cache: Cache) -> None:

@@ -76,7 +76,7 @@ def test_fifty_tasks_create_once(cache: Cache) -> None:
 
     async def create() -> int:
         runs.append(1)
-        await turns(lambda: waiting(cache, "k") == CALLERS - 1)
+        await turns(lambda: waiting(cache, "k") == CALLERS)  # the first waits for his task, too
         return len(runs)
 
     async def main() -> list[int]:
@@ -121,13 +121,13 @@ def test_a_thread_waits_for_a_task(cache: Cache) -> None:
     assert asyncio.run(main()) == ("by the task", "by the task")
 
 
-def test_a_cancelled_task_hands_the_creation_on(cache: Cache) -> None:
+def test_a_creation_outlives_the_task_that_began_it(cache: Cache) -> None:
     runs: list[int] = []
+    go = threading.Event()
 
     async def create() -> int:
         runs.append(len(runs) + 1)
-        if len(runs) == 1:
-            await asyncio.Event().wait()
+        await turns(go.is_set)
         return runs[-1]
 
     async def main() -> list[int | BaseException]:
@@ -135,13 +135,39 @@ def test_a_cancelled_task_hands_the_creation_on(cache: Cache) -> None:
             first = asyncio.create_task(cache.aio.get_or_create("k", create))
             await turns(lambda: bool(runs))
             others = [asyncio.create_task(cache.aio.get_or_create("k", create)) for _ in range(3)]
-            await turns(lambda: waiting(cache, "k") == 3)
+            await turns(lambda: waiting(cache, "k") == 4)
             first.cancel()
+            await turns(first.done)
+            go.set()
             return await asyncio.gather(first, *others, return_exceptions=True)
 
     first, *others = asyncio.run(main())
     assert isinstance(first, asyncio.CancelledError)
-    assert others == [2, 2, 2]
+    assert others == [1, 1, 1]
+
+
+def test_a_creation_nobody_waits_for_any_more_is_cancelled(cache: Cache) -> None:
+    cancelled: list[bool] = []
+
+    async def create() -> int:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        return 1
+
+    async def main() -> int:
+        async with asyncio.timeout(10):
+            callers = [asyncio.create_task(cache.aio.get_or_create("k", create)) for _ in range(3)]
+            await turns(lambda: waiting(cache, "k") == 3)
+            for caller in callers:
+                caller.cancel()
+            await asyncio.gather(*callers, return_exceptions=True)
+            await turns(lambda: bool(cancelled))
+            return await cache.aio.get_or_create("k", lambda: 2)
+
+    assert asyncio.run(main()) == 2
 
 
 def test_a_cancelled_waiter_leaves_the_creation_alone(cache: Cache) -> None:
@@ -210,15 +236,16 @@ def test_two_creations_that_need_each_other_end(cache: Cache) -> None:
 
 def test_the_thread_of_a_loop_never_waits_for_its_own_task(cache: Cache) -> None:
     async def main() -> tuple[str, str]:
-        go = asyncio.Event()
+        go, begun = asyncio.Event(), asyncio.Event()
 
         async def create() -> str:
+            begun.set()
             await go.wait()
             return "by the task"
 
         async with asyncio.timeout(10):
             task = asyncio.create_task(cache.aio.get_or_create("k", create))
-            await turns(lambda: "k" in cache._core.flights._flights)
+            await begun.wait()
             direct = cache.get_or_create("k", lambda: "by the call")
             go.set()
             return await task, direct

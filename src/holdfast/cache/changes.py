@@ -181,7 +181,7 @@ class Changes:
     async def _recover(self) -> None:
         pause = _FIRST_PAUSE
         for _ in range(_ROUNDS):
-            await self._waits.sleep(pause * (0.75 + 0.5 * self._core.draw()))
+            await self._waits.sleep(pause)
             if self._core.closed or self._far is None:
                 return
             try:

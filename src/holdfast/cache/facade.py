@@ -96,6 +96,8 @@ class Cache(Face):
     ) -> None:
         if type(max_entries) is not int or max_entries < 1:
             raise ConfigError(f"max_entries={max_entries!r}: at least 1; near=False keeps none")
+        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
+            raise ConfigError(f"max_bytes={max_bytes!r}: at least 1; None is any")
         if store is None and not near:
             raise ConfigError("near=False without a store keeps nothing: give a store")
         if on_error not in ("raise", "queue"):

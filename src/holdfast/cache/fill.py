@@ -43,6 +43,7 @@ class Fill:
         policy: How long it lives.
         hold: The near placeholder, set before the first far operation.
         anew: Create even if there is a fresh value.
+        renews: The far bytes of the fresh value it is to take the place of: others are as good.
         value: What came of it, once it has landed; `NOTHING` if it was cancelled.
         error: What it failed with.
     """
@@ -55,6 +56,7 @@ class Fill:
     policy: Policy
     hold: Hold
     anew: bool = False
+    renews: bytes | None = None
     value: Any = NOTHING
     error: BaseException | None = None
     _lease: Lease | None = None

@@ -123,7 +123,8 @@ class Reads(Changes):
             if not call.anew and age is Age.FRESH:
                 due = await self._looks.kept(fill.hold, call.item, found, call.policy)
                 if due and not self._rests(call):
-                    mine = False
+                    mine, fill.anew = False, True
+                    fill.renews = found.raw if self._far is not None else None
                     self._start(call, fill, found, flight, hurried=False)
                 return found.value
             stands = age is Age.STALE and not call.anew
