@@ -220,6 +220,31 @@ def test_a_server_that_keeps_silent_cannot_track(
     assert "was not told" in caplog.text
 
 
+BUS_RIGHTS = "&holdfast:bus:* +client|tracking +getrange +subscribe +publish"
+RIGHTS = "~shop:* +get +set +unlink +ping +select +hello"
+
+
+@pytest.mark.parametrize(
+    ("rights", "kind"),
+    [(BUS_RIGHTS, "tracking"), (BUS_RIGHTS.replace("+client|tracking", ""), "pubsub")],
+)
+def test_the_documented_rights_are_enough(
+    redis_server: RedisServer, rights: str, kind: str
+) -> None:
+    with closing(redis.Redis(port=redis_server.port)) as client:
+        words = f"ACL SETUSER app reset on >{PASSWORD} {RIGHTS} {rights}".split()
+        client.execute_command(*words)  # type: ignore[no-untyped-call]  # the driver's
+        url = redis_server.url.replace("//", f"//app:{quote(PASSWORD, safe='')}@")
+        one, two = Party(url, "auto").wait_until_ready(), Party(url, "auto").wait_until_ready()
+        assert one.bus.name.startswith(kind)
+        one.write("shop:k")
+        two.hears_of("shop:k")
+        assert one.hears.keys == []
+        one.close()
+        two.close()
+        client.execute_command("ACL", "DELUSER", "app")  # type: ignore[no-untyped-call]  # the same
+
+
 def test_unknown_kinds_are_refused(redis_server: RedisServer) -> None:
     with open_store(redis_server.url) as store:
         assert isinstance(store, CanPublish)
