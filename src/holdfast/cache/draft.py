@@ -9,16 +9,18 @@ nobody waits for it but the holders of other leases.
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.cache.creation import Creation
-from holdfast.cache.face import Face
+from holdfast.cache.creation import NOTHING, Creation
+from holdfast.cache.engine import Engine
 from holdfast.cache.fill import Fill
 from holdfast.cache.found import Found
 from holdfast.cache.policy import Options
 from holdfast.cache.reads import Call
 from holdfast.cache.space import ANY
+from holdfast.entry import Age
 
 __all__ = ["Draft"]
 
+_PATIENCE, _PAUSE = 5.0, 0.05
 _PLAIN: Options = {
     "grace": 0,
     "jitter": 0,
@@ -35,31 +37,45 @@ class Draft:
     Args:
         face: The cache, or its async face.
         key: The key of the value.
-        anew: Whether it is made though there is a value; the lease is then not waited for.
+        instead_of: The fresh value that is there and no longer wanted.
     """
 
-    def __init__(self, face: Any, key: str, *, anew: bool = False) -> None:
-        self._face: Face = face
-        self._key = key
-        self._anew = anew
+    def __init__(self, face: Any, key: str, *, instead_of: Any = NOTHING) -> None:
+        self._engine: Engine = face._engine
+        self._policy = face._policy.but(_PLAIN)
+        self._item = face._space.item(key, self._policy.tags)
+        self._unwanted = instead_of
         self._fill: Fill | None = None
         self._base: Found | None = None
         self._started = 0.0
 
     async def begin(self) -> bool:
-        """Return whether to make the value; if not, somebody did meanwhile, or is about to."""
-        engine = self._face._engine  # type: ignore[attr-defined]
-        core = engine._core
-        if not core.enabled:
+        """Return whether to make the value.
+
+        Returns:
+            False if somebody has made it meanwhile, and it can be read; or if another process is
+            still about to put another in the place of the unwanted one, after some seconds.
+        """
+        engine, item = self._engine, self._item
+        if not engine._core.enabled:
             return True
-        policy = self._face._policy.but(_PLAIN)
-        item = self._face._space.item(self._key, policy.tags)
-        call = Call(item, _never, policy, anew=self._anew, began=0.0)
-        self._fill = fill = engine._fill(call)
-        found = await engine._looks.look(item, ANY)
-        self._started = core.clock()
-        self._base, _ = await fill.begin(found, leased=True, patient=not self._anew)
-        return self._base is not None
+        is_new = self._unwanted is NOTHING
+        self._fill = engine._fill(Call(item, _never, self._policy, anew=not is_new, began=0.0))
+        end = engine._waits.now() + _PATIENCE
+        while True:
+            found = await engine._looks.look(item, ANY)
+            self._started = engine._core.clock()
+            if not is_new and self._is_another(found):
+                await engine._looks.kept(self._fill.hold, item, found, self._policy)
+                return False
+            self._base, _ = await self._fill.begin(found, leased=True, patient=is_new)
+            if self._base is not None or is_new or engine._waits.now() >= end:
+                return self._base is not None
+            await engine._waits.sleep(_PAUSE * (0.5 + engine._core.draw()))
+
+    def _is_another(self, found: Found) -> bool:
+        is_fresh = found.age(self._engine._core.clock()) is Age.FRESH
+        return is_fresh and bool(found.value != self._unwanted)
 
     async def keep(self, value: Any, *, ttl: float, tags: Sequence[str] = ()) -> None:
         """Keep the value, unless something it depends on was invalidated since `begin`.
@@ -72,7 +88,7 @@ class Draft:
         base, self._base = self._base, None
         if base is None or self._fill is None:
             return
-        now = Creation(self._key)
+        now = Creation(self._item.name)
         now.tags, now.seconds = list(tags), ttl
         took = max(0.0, self._fill.core.clock() - self._started)
         await self._fill.made(base, now, value, (self._started, took))

@@ -89,9 +89,7 @@ class Engine:
                 fetch = await self._fetch(place, flight, why)
                 if fetch is not None:
                     return fetch
-                if place.page is not None:
-                    break  # another process is asking: it may take its time
-                continue
+                continue  # another process made it
             if found is Verdict.REQUEST or (place.page and is_never_fresh(place.page)):
                 break  # what another is told is not what he asked for
             if not await self._waits.join(flight, _PATIENCE):
@@ -127,7 +125,7 @@ class Engine:
         return Fetch(asked, why, self.settings.clock())
 
     async def _fetch(self, place: Place, flight: Flight, why: str) -> Fetch | None:
-        """Return what to ask the application; None if another process does."""
+        """Return what to ask the application; None if another process has done so."""
         begun = None
         try:
             begun = await self.shelf.begin(place)

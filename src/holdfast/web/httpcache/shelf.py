@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Unpack
 
 from holdfast.cache import AsyncCache, Cache, Options
+from holdfast.cache.creation import NOTHING
 from holdfast.cache.draft import Draft
 from holdfast.errors import StoreError
 from holdfast.web.httpcache.asked import Asked, page_name, path_name, variant_name
@@ -137,13 +138,14 @@ class Shelf:
         """Return `place` with a draft: what is invalidated from now on, the page loses to it.
 
         Returns:
-            None if another process is making it, or has made it meanwhile.
+            None if another process has made it meanwhile, or is still about to after some seconds.
         """
         if place.root is None:
             path = path_name(place.asked.path)
             root = await self._face.get_or_create(path, _new_root, **_ROOT)
             place = replace(place, root=root, name=page_name(place.asked, root, self._settings))
-        draft = Draft(self._cache, place.name, anew=place.page is not None)
+        stale = NOTHING if place.page is None else place.page.stored()
+        draft = Draft(self._cache, place.name, instead_of=stale)
         try:
             mine = await draft.begin()
         except BaseException:
