@@ -85,6 +85,8 @@ class Fill:
 
         `end` must follow.
         """
+        if not patient:
+            self.hold_again()  # what the caller kept near has ended the placeholder he set
         if leased and self.far is not None and self.core.lease and found.failure is None:
             self._lease = Lease(self.core, self.far, self.item, self.waits)
             waited = False
@@ -96,7 +98,7 @@ class Fill:
                     return None, found.value
                 await self._lease.wait()
                 waited = True
-                self._hold_again()
+                self.hold_again()
                 found = await self.looks.look(self.item, ANY)
                 if found.failure is not None:
                     break
@@ -115,7 +117,7 @@ class Fill:
         if self._lease is not None:
             await self._lease.release()
 
-    def _hold_again(self) -> None:
+    def hold_again(self) -> None:
         """Set the placeholder anew: what was dropped before the next look does not count."""
         self.core.near.release(self.hold)
         self.hold = self.core.near.hold(self.item.near)

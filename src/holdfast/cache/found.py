@@ -126,7 +126,10 @@ class Looks:
         now = self._core.clock()
         if self._far is None:
             found.raw.hits += 1.0
-            return found.asked <= now and self._asked_again(hold, item, found, now)
+            if found.asked > now:
+                return False
+            slides = self._asked_again(hold, item, found, now)
+            return policy.refresh_at is not None and not slides
         self._core.counts_of(item).far_hits += 1
         entry = found.entry
         if entry is None or entry.counter:
@@ -145,7 +148,7 @@ class Looks:
         return due <= now
 
     def _asked_again(self, hold: Hold, item: Item, found: Found, now: float) -> bool:
-        """See to a near cell that wanted to be asked for again; return whether to make it anew."""
+        """Let a near cell be served unasked again; return whether it slides."""
         fresh_until, stale_until, end = found.fresh_until, found.stale_until, found.end
         slides = fresh_until < end
         until = fresh_until
@@ -154,7 +157,7 @@ class Looks:
             ages = slid(end, now, idle, stale_until - fresh_until)
             until, fresh_until, stale_until = min(now + idle * RENEW_AFTER, ages[0]), *ages
         self.fill(hold, item, found.value, (until, fresh_until, stale_until, end), found.labels)
-        return not slides
+        return slides
 
     async def _renew(self, far: Far, item: Item, found: Found, now: float) -> None:
         """Make a value that slides fresh for its whole idle time again; refused: never mind."""

@@ -125,6 +125,7 @@ class Reads(Changes):
                 if due and not self._rests(call):
                     mine, fill.anew = False, True
                     fill.renews = found.raw if self._far is not None else None
+                    fill.hold_again()  # the old one served to keep what is there
                     self._start(call, fill, found, flight, hurried=False)
                 return found.value
             stands = age is Age.STALE and not call.anew
