@@ -85,8 +85,6 @@ class Fill:
 
         `end` must follow.
         """
-        if not patient:
-            self.hold_again()  # what the caller kept near has ended the placeholder he set
         if leased and self.far is not None and self.core.lease and found.failure is None:
             self._lease = Lease(self.core, self.far, self.item, self.waits)
             waited = False
