@@ -69,6 +69,9 @@ class Wire:
             found += keys
         return found
 
+    def has_more(self) -> bool:
+        return bool(self._heard)
+
     def send(self, keys: Keys) -> None:
         self._maybe("send")
         self.sent.append(keys)

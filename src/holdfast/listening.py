@@ -48,7 +48,10 @@ class Line(Protocol):
         """Return the file that can be read when there is something to hear."""
 
     def hear(self) -> Keys:
-        """Return what others changed, of all that has come; do not wait for more."""
+        """Return what others changed, of what has come; do not wait for more."""
+
+    def has_more(self) -> bool:
+        """Return whether `hear` may find something now, though the file need not be readable."""
 
     def send(self, keys: Keys) -> None:
         """Tell the others that `keys` were changed."""
@@ -212,7 +215,8 @@ class _Watch:
             self._hear(line)
             now = monotonic()
             if now < due:
-                can_read([self._bell.file, line.fileno()], due - now)
+                more = line.has_more()
+                can_read([self._bell.file, line.fileno()], 0 if more else due - now)
             else:
                 line.check()
                 due = now + _EVERY

@@ -170,6 +170,7 @@ class _Following:
         self._way = way
         self._host = host
         self.fileno = inside.fileno
+        self.has_more = inside.has_more
         self.close = inside.close
 
     def hear(self) -> Keys:

@@ -20,6 +20,7 @@ from holdfast.store.redis.words import Reply, Words
 __all__ = ["Ear"]
 
 _SIZE = 65_536  # bytes read at once; more than a record of TLS, so that none of one stays behind
+_PIECES = 16  # so many of them before what came is looked at: it may never stop coming
 
 
 class Ear:
@@ -30,6 +31,7 @@ class Ear:
         until: When that must be over.
 
     Attributes:
+        has_more: Whether `hear` may find something, though the file need not be readable.
         fileno: Returns the file that can be read when something has come.
         close: Closes it.
     """
@@ -39,6 +41,7 @@ class Ear:
         self._socket = line.punctual
         self._parser = new_parser()
         self._heard: deque[list[Any]] = deque()
+        self.has_more = False
         self._hello = line.hello
         self.fileno: Callable[[], int] = self._socket.fileno
         self.close = line.close
@@ -71,6 +74,7 @@ class Ear:
             TimeoutError: It did not come within `patience` seconds.
         """
         self._socket.until = monotonic() + patience
+        self.has_more = True
         while True:
             reply = self._parser.gets()
             if reply is NOTHING:
@@ -83,12 +87,13 @@ class Ear:
     def hear(self) -> list[list[Any]]:
         """Return the lists that have come, and do not wait for more."""
         self._socket.until = monotonic() + PATIENCE  # for the rest of a record of TLS
-        while True:
-            while (reply := self._parser.gets()) is not NOTHING:
-                self._keep(reply)
+        for _ in range(_PIECES):
             if not can_read([self._socket.fileno()], 0):
                 break
             self._read()
+        while (reply := self._parser.gets()) is not NOTHING:
+            self._keep(reply)
+        self.has_more = False
         found = list(self._heard)
         self._heard.clear()
         return found

@@ -6,13 +6,14 @@ comes back on it proves that publishing and hearing still meet, whatever lies be
 """
 
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import cast
 
 from redis import exceptions as driver
 
 from holdfast import messages
 from holdfast.bridge import drive
+from holdfast.clock import monotonic
 from holdfast.listening import PATIENCE, Keys
 from holdfast.store.redis.ear import Ear
 from holdfast.store.redis.operations import Operations
@@ -80,12 +81,22 @@ class Pubsub:
             texts = messages.write(self._own, some, limit=_LIMIT)
             commands += [("PUBLISH", channel.decode(), text) for text in texts]
         if commands:
-            _run(self._operations().ask_all(commands))
+            self._publish(commands)
+
+    def has_more(self) -> bool:
+        """See `Line.has_more`."""
+        return self._ear.has_more
 
     def check(self) -> None:
         """See `Line.check`."""
-        _run(self._operations().ask(("PUBLISH", self._mine.decode(), self._own)))
+        self._publish([("PUBLISH", self._mine.decode(), self._own)])
         self._wait_for(b"message", self._mine)
+
+    def _publish(self, commands: list[Words]) -> None:
+        steps = self._operations().route.ask(commands, monotonic() + PATIENCE)
+        for reply in drive(cast("Coroutine[object, None, list[Reply]]", steps)):
+            if isinstance(reply, Exception):
+                raise reply
 
     def _wait_for(self, kind: bytes, channel: bytes) -> None:
         def wanted(reply: Reply) -> bool:
@@ -94,7 +105,3 @@ class Pubsub:
         reply = self._ear.wait_for(wanted, PATIENCE)
         if isinstance(reply, Exception):
             raise reply
-
-
-def _run(steps: Awaitable[Reply]) -> Reply:
-    return drive(cast("Coroutine[object, None, Reply]", steps))

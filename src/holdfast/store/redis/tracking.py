@@ -113,17 +113,18 @@ class Tracking:
 
     def hear(self) -> Keys:
         """See `Line.hear`."""
-        found: dict[str, None] = {}
-        while pushes := self._ear.hear():  # more may have come while heads were asked for
-            names: dict[str, None] = {}
-            for kind, told, *_ in pushes:
-                if kind != b"invalidate":
-                    continue
-                if told is None:  # FLUSHALL, FLUSHDB
-                    return None
-                names.update((key, None) for raw in told if (key := words.key_of(raw)) is not None)
-            found.update(dict.fromkeys(self._foreign([key for key in names if PROBE not in key])))
-        return list(found)
+        names: dict[str, None] = {}
+        for kind, told, *_ in self._ear.hear():
+            if kind != b"invalidate":
+                continue
+            if told is None:  # FLUSHALL, FLUSHDB
+                return None
+            names.update((key, None) for raw in told if (key := words.key_of(raw)) is not None)
+        return self._foreign([key for key in names if PROBE not in key])
+
+    def has_more(self) -> bool:
+        """See `Line.has_more`: more may have come while heads were asked for."""
+        return self._ear.has_more
 
     def _foreign(self, keys: list[str]) -> list[str]:
         """Return `keys` without those whose present value this process wrote."""

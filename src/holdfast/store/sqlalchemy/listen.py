@@ -147,10 +147,14 @@ class _Listening:
                 found.update(dict.fromkeys(keys))
         return list(found)
 
+    def has_more(self) -> bool:
+        """See `Line.has_more`."""
+        return bool(self._heard)
+
     def _read(self) -> None:
         """Take what has come, without asking for anything."""
         libpq = self._connection.pgconn
-        while can_read([self.fileno()], 0):
+        if can_read([self.fileno()], 0):
             libpq.consume_input()
         while (note := libpq.notifies()) is not None:
             self._heard.append((note.relname.decode(), note.extra.decode()))
