@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import redis
-from bus_suite import LATE, BusSuite, Hears, Party, PublishingSuite, value
+from bus_suite import LATE, BusSuite, Hears, Party, PublishingSuite, bus_threads, value
 from face import until
 
 from holdfast import open_store
@@ -314,6 +315,36 @@ def test_many_keys_at_once(redis_server: RedisServer) -> None:
     party.hears_of("shop:more-4999")
     assert len(set(party.hears.keys)) == 5001
     assert "shop:many-7" in party.hears.keys
+    party.close()
+
+
+@pytest.mark.slow
+def test_a_flood_does_not_hold_up_its_end(redis_server: RedisServer) -> None:
+    """Of our own writes, each of which is looked at, and of foreign ones."""
+    party = Party(redis_server.url, "tracking").wait_until_ready()
+    over = threading.Event()
+
+    def write(number: int) -> None:
+        with closing(redis.Redis(port=redis_server.port)) as client:
+            while not over.is_set():
+                some = value()
+                if number:
+                    party.bus.wrote("shop:flood", some)
+                write_at_once(client, {"shop:flood": [some] * 100, f"shop:{number}": [some]})
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: party.hears.count("shop:0") > 20, "the flood", LATE)
+        started = time.monotonic()
+        party.bus.close()
+        assert time.monotonic() - started < 4
+        assert bus_threads() == 0
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     party.close()
 
 
