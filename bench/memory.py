@@ -126,6 +126,16 @@ def holdfast(keys: Sequence[str], value: str) -> object:
     return kept
 
 
+def holdfast_weighed(keys: Sequence[str], value: str) -> object:
+    """Bounded by bytes as well, so each value is weighed."""
+    from holdfast import Cache
+
+    kept = Cache(max_entries=len(keys), max_bytes=10**9, ttl=TTL)
+    for key in keys:
+        kept.put(key, value)
+    return kept
+
+
 def holdfast_tagged(keys: Sequence[str], value: str) -> object:
     """One tag for all."""
     from holdfast import Cache
@@ -167,6 +177,7 @@ CONTAINERS: dict[str, Fill] = {
     "cashews, memory": cashews,
     "theine": theine,
     OURS: holdfast,
+    "Holdfast near tier, max_bytes": holdfast_weighed,
     "Holdfast near tier, one tag": holdfast_tagged,
     "Holdfast @cached, key=": holdfast_cached,
 }

@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from holdfast.cache import Cache
 from holdfast.cache.near import Near, Traits
 from holdfast.cache.weight import weigh
 from holdfast.testing.clock import ManualClock
@@ -148,6 +149,21 @@ def test_where_bytes_are_not_bounded_nothing_is_weighed() -> None:
     near = Near(10, ManualClock())
     assert put(near, "k", Weightless())
     assert near.bytes == near.cells["k"].weight == 0
+
+
+def test_a_cache_is_bounded_by_bytes_where_asked() -> None:
+    cache = Cache(max_bytes=100_000)
+
+    @cache.cached()
+    def page(number: int) -> bytes:
+        return bytes(number)
+
+    for number in range(0, 20_000, 20):
+        assert len(page(number)) == number
+        assert cache.stats().entries < 100
+        if not 9000 < number < 10_000:  # where a tenth is depends on the length of the key
+            assert (page.peek(number) is not None) is (number <= 9000)
+    assert cache.stats().evicted > 100
 
 
 @dataclass

@@ -203,7 +203,7 @@ MUTATIONS = [
         "a placeholder that was removed still counts",
         "cache/near.py",
         "            if hold.void or not hold.moved.isdisjoint(traits.labels):\n",
-        "            if not hold.moved.isdisjoint(labels):\n",
+        "            if not hold.moved.isdisjoint(traits.labels):\n",
         f"{_ORDERS}test_read_and_change_in_one_process[delete]",
     ),
     Mutation(
