@@ -112,6 +112,8 @@ class Flight:
 
 
 def _tell(callbacks: list[Callable[[], object]]) -> None:
+    if not callbacks:
+        return
     with contextlib.ExitStack() as telling:  # all are told, even if one of them raises
         for tell in reversed(callbacks):
             telling.callback(tell)

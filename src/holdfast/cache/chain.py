@@ -7,9 +7,7 @@ call creates by itself.
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from holdfast.locks import Flight
 
@@ -29,18 +27,24 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-@contextmanager
-def inside(flight: Flight | None) -> Iterator[None]:
+class inside:  # noqa: N801 - read as a word: `with inside(flight)`
     """Make `flight` one of those that whatever runs inside the block runs inside of."""
-    if flight is None:
-        yield
-        return
-    flight.thread = threading.get_ident()
-    flown = _flown.set(_flown.get() | {flight})
-    try:
-        yield
-    finally:
-        _flown.reset(flown)
+
+    __slots__ = ("_flight", "_flown")
+
+    def __init__(self, flight: Flight | None) -> None:
+        self._flight = flight
+        self._flown: Token[frozenset[Flight]] | None = None
+
+    def __enter__(self) -> None:
+        flight = self._flight
+        if flight is not None:
+            flight.thread = threading.get_ident()
+            self._flown = _flown.set(_flown.get() | {flight})
+
+    def __exit__(self, *_: object) -> None:
+        if self._flown is not None:
+            _flown.reset(self._flown)
 
 
 def begin_waiting(flight: Flight, *, blocks: bool) -> bool:

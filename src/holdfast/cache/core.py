@@ -71,9 +71,9 @@ class Core:
     def __post_init__(self) -> None:
         self.breaker = Breaker(self.observer)
 
-    def trouble(self, operation: str, error: StoreError) -> None:
+    def trouble(self, operation: str, error: StoreError, item: Item | None = None) -> None:
         """Count a failure of the far tier and tell it."""
-        self.counts.errors += 1
+        (self.counts if item is None else self.counts_of(item)).errors += 1
         self.observer("cache.trouble", {"operation": operation, "error": error})
 
     def counts_of(self, item: Item) -> Counts:

@@ -6,7 +6,6 @@ the innermost.
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -104,12 +103,19 @@ def lasting(value: Any, key: str) -> Any:
     return value
 
 
-@contextmanager
-def running(now: Creation, flight: Flight | None) -> Iterator[None]:
+class running(inside):  # noqa: N801 - read as a word
     """Make `now` the creation of whatever runs inside the block, and `flight` its flight."""
-    current = _current.set(now)
-    try:
-        with inside(flight):
-            yield
-    finally:
-        _current.reset(current)
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self, now: Creation, flight: Flight | None) -> None:
+        super().__init__(flight)
+        self._now = now
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._before = _current.set(self._now)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._before)
+        super().__exit__()

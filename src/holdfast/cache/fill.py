@@ -128,11 +128,13 @@ class Fill:
         started, began = self.core.clock(), self.waits.now()
         now = Creation(self.item.name, base.value)
         self.core.counts_of(self.item).misses += 1
+        self.core.observer("cache.creating", {"key": self.item.name})
         try:
             with running(now, flight):
                 value = lasting(await create(), self.item.name)
-        except Exception as error:
-            stale = await self.failed(base, error)
+        except BaseException as error:
+            self.core.observer("cache.create_failed", {"key": self.item.name, "error": error})
+            stale = await self.failed(base, error) if isinstance(error, Exception) else NOTHING
             if stale is NOTHING:
                 raise
             return stale
@@ -188,7 +190,7 @@ class Fill:
     async def _base(self, found: Found) -> Found:
         """Return what a publish will be compared with, and all stamps before the creation."""
         if self.far is None:
-            return await self.looks.look(self.item)
+            return found
         labels = (*self.item.labels, ANY)
         try:
             for _ in range(_TRIES):
@@ -206,7 +208,7 @@ class Fill:
                 raise StoreTimeout("cache", f"no base for {self.item.name!r}")
             found.stamps |= await self.far.stamps.make(labels, found.stamps)
         except StoreError as error:
-            self.core.trouble("mark", error)
+            self.core.trouble("mark", error, self.item)
             return Found(failure=error)
         return found
 
@@ -236,12 +238,13 @@ class Fill:
             return
         if stale.entry is None:
             return
-        entry = replace(stale.entry, fresh_until=until, idle=0.0)
+        # as if it were made at its end: it rests, so no share of its age is over before
+        entry = replace(stale.entry, stamp=until, fresh_until=until, took=0.0, idle=0.0)
         ttl = lived(entry.stale_until, self.core.clock())
         try:
             await self.far.store.swap(self.item.far, stale.raw, pack(entry), ttl)
         except StoreError as error:
-            self.core.trouble("rest", error)
+            self.core.trouble("rest", error, self.item)
 
     async def _lift(self, base: Found) -> None:
         """Take our own marker away: nothing will come."""
@@ -250,7 +253,7 @@ class Fill:
         try:
             await self.far.store.swap(self.item.far, base.raw, None)
         except StoreError as error:
-            self.core.trouble("lift", error)
+            self.core.trouble("lift", error, self.item)
 
     def _near_times(self, ages: Ages, since: float) -> tuple[float, float, float, float]:
         until = min(ages.fresh_until, self.core.near_until(self.policy, since))
@@ -294,7 +297,7 @@ class Fill:
             ttl = lived(entry.stale_until, self.core.clock())
             done = await far.store.swap(self.item.far, base.raw, raw, ttl)
         except StoreError as error:
-            self.core.trouble("publish", error)
+            self.core.trouble("publish", error, self.item)
             return None
         if done:
             self.core.pending.superseded(self.item.far, self._hidden)
@@ -311,5 +314,5 @@ class Fill:
         try:
             return await far.stamps.read(list(stamps)) == stamps
         except StoreError as error:
-            self.core.trouble("read", error)
+            self.core.trouble("read", error, self.item)
             return False

@@ -110,7 +110,7 @@ class Looks:
                 self._core.coherence.meet_labels(unread)
                 stamps |= await self._far.stamps.read(sorted(unread))
         except StoreError as error:
-            self._core.trouble("read", error)
+            self._core.trouble("read", error, items[0] if len(items) == 1 else None)
             return {item.near: Found(failure=error) for item in items}
         return {
             item.near: self._far_found(item, rows.get(item.far), entries[item.near], stamps)
@@ -173,7 +173,7 @@ class Looks:
             if await far.store.swap(item.far, found.raw, raw, lived(stale_until, now)):
                 found.raw, found.fresh_until, found.stale_until = raw, fresh_until, stale_until
         except StoreError as error:
-            self._core.trouble("renew", error)
+            self._core.trouble("renew", error, item)
 
     def fill(
         self, hold: Hold, item: Item, value: Any, times: Times, labels: tuple[str, ...]

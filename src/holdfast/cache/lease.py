@@ -49,7 +49,7 @@ class Lease:
         try:
             won = await self._far.quiet.swap(self._key, None, token, self._core.lease)
         except StoreError as error:
-            self._core.trouble("lease", error)
+            self._core.trouble("lease", error, self._item)
             self._token = token  # it may be ours
             return True
         if won:
@@ -75,4 +75,4 @@ class Lease:
             try:
                 await self._far.quiet.swap(self._key, token, None)
             except StoreError as error:
-                self._core.trouble("release", error)
+                self._core.trouble("release", error, self._item)

@@ -59,15 +59,15 @@ def bus_of(given: Bus | str | bool | None, store: Store | None, *, near: bool) -
     Raises:
         ConfigError: There is no such bus, or no far tier for it.
     """
-    if given is None or given is False:
-        return None
     if given == "auto":
         return _offered(store) if near else None
+    if given is None or given is False:
+        return None
     if store is None:
         raise ConfigError("bus: without a store there is nothing that processes could share")
-    if given is True:
-        return _able(store, "the store").bus()
-    return _named(given, store) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return _named(given, store)
+    return _able(store, "the store").bus() if isinstance(given, bool) else given
 
 
 def _offered(store: Store | None) -> Bus | None:
