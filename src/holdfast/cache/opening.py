@@ -70,11 +70,11 @@ def bus_of(given: Bus | str | bool | None, store: Store | None, *, near: bool) -
     return _able(store, "the store").bus() if isinstance(given, bool) else given
 
 
-def _offered(store: Store | None) -> Bus | None:
-    if isinstance(store, CanPublish):
-        with contextlib.suppress(ConfigError):  # its driver or its servers have none
-            return store.bus()
-    return None
+def _offered(store: object) -> Bus | None:
+    try:
+        return store.bus() if isinstance(store, CanPublish) else None
+    except ConfigError:  # its driver or its servers have none
+        return None
 
 
 def _named(name: str, store: Store) -> Bus:
