@@ -17,10 +17,7 @@ from holdfast.store.redis import words
 from holdfast.store.redis.ear import Ear
 from holdfast.store.redis.words import Words
 
-__all__ = ["PROBE", "Heads", "Tracking", "new_probe"]
-
-PROBE = "~probe:"
-"""What tells the keys of self-tests from all others."""
+__all__ = ["Heads", "Tracking", "new_probe"]
 
 _HEAD = 24  # bytes: what a value begins with, which tells it from all others of its key
 _GENERATION = 5.0  # seconds a write is remembered at least
@@ -120,7 +117,7 @@ class Tracking:
             if told is None:  # FLUSHALL, FLUSHDB
                 return None
             names.update((key, None) for raw in told if (key := words.key_of(raw)) is not None)
-        return self._foreign([key for key in names if PROBE not in key])
+        return self._foreign(list(names))
 
     def has_more(self) -> bool:
         """See `Line.has_more`: more may have come while heads were asked for."""
@@ -155,5 +152,8 @@ def _head_of(key: str) -> Words:
 
 
 def new_probe(prefix: str) -> tuple[str, bytes]:
-    """Return the key and the value of a new self-test."""
-    return f"{prefix}{PROBE}{os.urandom(8).hex()}", os.urandom(_HEAD).hex().encode()
+    """Return the key and the value of a new self-test.
+
+    Others hear of it as of any key: a name that is passed over would be one that is never heard of.
+    """
+    return f"{prefix}~probe:{os.urandom(8).hex()}", os.urandom(_HEAD).hex().encode()
