@@ -63,7 +63,7 @@ class Changes:
             await self.delete_many(list(values))
             return
         if self._far is None:
-            asked = policy.asked_from(now, ages, now, self._core.draw())
+            asked = policy.asked_from(now, ages, now, took=0.0, draw=1.0)
             for item, value in values.items():
                 traits = traits_of(item.labels, item.counts)
                 self._near.put(item.near, value, times=(asked, *ages), traits=traits)

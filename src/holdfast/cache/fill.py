@@ -106,7 +106,8 @@ class Fill:
                 return None, await self._kept(found)
         self._hidden = self.core.pending.mark(self.item.far)
         base = await self._base(found)
-        if not self.anew and base.age(self.core.clock()) is Age.FRESH:
+        is_another = self.renews is not None and base.raw != self.renews
+        if (is_another or not self.anew) and base.age(self.core.clock()) is Age.FRESH:
             return None, await self._kept(base)
         return base, NOTHING
 
@@ -169,11 +170,12 @@ class Fill:
         late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
         labels = (*self.item.labels, *dict.fromkeys(late))
         if self.far is None:
-            asked = self.policy.asked_from(started, ages, ready, self.core.draw())
+            draw = self.core.draw()
+            asked = self.policy.asked_from(started, ages, ready, took=took, draw=draw)
             self._keep_near(value, labels, (asked, *ages))
             return True
         if base.failure is not None:
-            self._keep_near(value, labels, self._near_times(ages, self.hold.since))
+            self._keep_near(value, labels, self._near_times(ages, self.hold.since, times))
             return self.core.near.max_entries > 0
         entry = await self._entry(base, value, ages, started)
         if self.policy.refresh_at == "xfetch":
@@ -182,7 +184,7 @@ class Fill:
         if written is None:
             return True
         kept = await self._unmoved(self.far, written)
-        kept = kept and self._keep_near(value, labels, self._near_times(ages, ready))
+        kept = kept and self._keep_near(value, labels, self._near_times(ages, ready, times))
         if not kept:
             self.core.near.drop([self.item.near])  # what stands there may be older
         return True
@@ -255,11 +257,15 @@ class Fill:
         except StoreError as error:
             self.core.trouble("lift", error, self.item)
 
-    def _near_times(self, ages: Ages, since: float) -> tuple[float, float, float, float]:
+    def _near_times(
+        self, ages: Ages, since: float, creation: tuple[float, float]
+    ) -> tuple[float, float, float, float]:
+        started, took = creation
         until = min(ages.fresh_until, self.core.near_until(self.policy, since))
         if self.policy.sliding is not None:
             until = min(until, since + self.policy.sliding * RENEW_AFTER)
-        until = min(until, self.policy.refresh_from(self.hold.since, ages.fresh_until, 0.0, 1.0))
+        due = self.policy.refresh_from(started, ages.fresh_until, took, self.core.draw())
+        until = min(until, due)
         return until, until, until, until
 
     def _keep_near(

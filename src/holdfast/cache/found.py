@@ -15,7 +15,7 @@ from holdfast.cache.counts import Counts
 from holdfast.cache.creation import NOTHING
 from holdfast.cache.far import Far
 from holdfast.cache.near import NO_TRAITS, Hold, Times, Traits
-from holdfast.cache.policy import RENEW_AFTER, Policy, slid
+from holdfast.cache.policy import RENEW_AFTER, REST, Policy, slid
 from holdfast.cache.space import EVERYTHING, Item
 from holdfast.entry import Age, Entry, age, lived, pack, unpack
 from holdfast.errors import CodecError, StoreError
@@ -142,8 +142,8 @@ class Looks:
         until = min(found.fresh_until, self._core.near_until(policy, hold.since))
         if entry.idle:
             until = min(until, hold.since + entry.idle * RENEW_AFTER)
-        if now < due:
-            until = min(until, due)
+        # due, but this reader may be one who cannot create it: the next who asks may
+        until = min(until, due if now < due else now + REST)
         self.fill(hold, item, found.value, (until, until, until, until), found.labels)
         return due <= now
 
@@ -151,7 +151,7 @@ class Looks:
         """Let a near cell be served unasked again; return whether it slides."""
         fresh_until, stale_until, end = found.fresh_until, found.stale_until, found.end
         slides = fresh_until < end
-        until = fresh_until
+        until = min(fresh_until, now + REST)
         if slides:
             idle = (fresh_until - found.asked) / (1 - RENEW_AFTER)
             ages = slid(end, now, idle, stale_until - fresh_until)

@@ -12,10 +12,12 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
 
-__all__ = ["RENEW_AFTER", "Ages", "Options", "Policy", "slid"]
+__all__ = ["RENEW_AFTER", "REST", "Ages", "Options", "Policy", "slid"]
 
 RENEW_AFTER = 0.1
 """The share of its idle time after which a read makes a sliding value fresh again."""
+REST = 1.0
+"""Seconds between two refreshes of one value in one process."""
 
 
 class Options(TypedDict, total=False):
@@ -130,19 +132,22 @@ class Policy:
         end = now + ttl * (1 - self.jitter * draw)
         return Ages(*slid(end, now, self.sliding or math.inf, self.grace), end)
 
-    def asked_from(self, started: float, ages: Ages, now: float, draw: float) -> float:
+    def asked_from(
+        self, started: float, ages: Ages, now: float, *, took: float, draw: float
+    ) -> float:
         """Return from when on a near value without far tier is asked for again though fresh.
 
         Args:
             started: When its creation started.
             ages: Its times.
             now: When it was ready.
+            took: How many seconds its creation took.
             draw: A random number from 0 to 1.
         """
         if self.sliding is not None:
             return min(ages.fresh_until, now + self.sliding * RENEW_AFTER)
         fresh_until = ages.fresh_until
-        return min(fresh_until, self.refresh_from(started, fresh_until, now - started, draw))
+        return min(fresh_until, self.refresh_from(started, fresh_until, took, draw))
 
     def refresh_from(self, made: float, fresh_until: float, took: float, draw: float) -> float:
         """Return when a value should be made anew though it is fresh; infinite for never.

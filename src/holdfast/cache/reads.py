@@ -16,15 +16,13 @@ from holdfast.cache.changes import Changes
 from holdfast.cache.creation import NOTHING, Creation, lasting, running
 from holdfast.cache.fill import Create, Fill
 from holdfast.cache.found import Found
-from holdfast.cache.policy import Policy
+from holdfast.cache.policy import REST, Policy
 from holdfast.cache.space import ANY, Item
 from holdfast.entry import Age
 from holdfast.errors import CreateTimeout
 from holdfast.locks import Flight
 
 __all__ = ["Call", "Reads"]
-
-_REST = 1.0  # seconds between two refreshes of one value in one process
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +104,8 @@ class Reads(Changes):
                     value = await self._follow(call, flight)
                 finally:
                     end_waiting(flight)
-                if value is NOTHING and flight.vain:
-                    value = await self._alone(call)
+                if value is NOTHING and flight.landed and not anew:
+                    value = await self._after(call, flight)
             else:
                 value = await self._alone(call)
             if value is not NOTHING:
@@ -166,6 +164,16 @@ class Reads(Changes):
             raise flight.error.with_traceback(flight.trace)
         return NOTHING
 
+    async def _after(self, call: Call, flight: Flight) -> Any:
+        """Return what there is after a flight; `NOTHING` is to begin anew.
+
+        Where nothing is kept near, all who waited read at once, and not one after another.
+        """
+        value = self._looks.serve(call.item)
+        if value is not NOTHING:
+            return value
+        return await self._alone(call) if flight.vain else await self._standing(call)
+
     async def _alone(self, call: Call) -> Any:
         """Create without waiting for anybody, and with nobody waiting."""
         fill = self._fill(call)
@@ -184,7 +192,7 @@ class Reads(Changes):
         return Fill(*parts, call.item, call.policy, hold, call.anew)
 
     def _rests(self, call: Call) -> bool:
-        seconds = max(_REST, call.policy.retry_after)
+        seconds = max(REST, call.policy.retry_after)
         return self._core.rests(call.item, self._core.clock(), seconds)
 
     def _start(
