@@ -594,6 +594,13 @@ def test_variants_that_vary_by_more_than_before(face: Face) -> None:
     assert here.calls == calls
 
 
+def test_what_varies_by_too_much_is_not_stored(face: Face) -> None:
+    names = [f"X-{number}" for number in range(9)]
+    age = ("Cache-Control", "max-age=60")
+    assert kept(site(face, age, ("Vary", ", ".join(names[:8]))))
+    assert not kept(site(face, age, ("Vary", ", ".join(names))))
+
+
 def test_the_number_of_variants_is_bounded(face: Face) -> None:
     here = Site(face, view=varied)
     for number in range(50):

@@ -123,6 +123,15 @@ def test_a_crowd_at_a_stale_page_is_one_call(face: Face) -> None:
     assert crowd.calls == 2
 
 
+def test_a_crowd_at_a_page_that_must_be_asked_about_does_not_queue(face: Face) -> None:
+    crowd = Crowd([("Cache-Control", "no-cache, max-age=60"), ("ETag", '"v1"')])
+    with Cache("memory://") as cache:
+        crowd.visit(face, 1, cache)
+        assert crowd.visit(face, 10, cache) == [b"page"] * 10
+    assert crowd.calls == 11
+    assert crowd.most > 2
+
+
 @pytest.mark.parametrize("said", ["private", "no-store", "max-age=60, no-cache"])
 def test_what_is_not_for_all_is_waited_for_once_and_then_made_side_by_side(
     face: Face, said: str
@@ -375,6 +384,12 @@ def test_a_stream_passes_as_it_comes_and_is_kept_at_its_end_asgi() -> None:
     assert [message["more_body"] for message in sent[1:]] == [True, True, False]
     assert call_asgi(here.app, scope()).body == b"ab"
     assert here.calls == 1
+
+
+def test_a_stream_that_is_not_for_all_passes(face: Face) -> None:
+    here = Site(face, says=Said([b"a", b"b"], [("Cache-Control", "private")]))
+    assert [here.get().body for _ in range(2)] == [b"ab"] * 2
+    assert here.calls == 2
 
 
 @pytest.mark.parametrize("how", ["client leaves", "application raises"])
