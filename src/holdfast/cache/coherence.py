@@ -5,6 +5,7 @@ them, and wakes who waits for another process's creation. Near values may live l
 `NEAR_TTL` only while the bus promises to miss nothing; when it cannot, all of them go at once.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
 
 from holdfast.cache.near import Near
@@ -43,7 +44,7 @@ class Coherence:
         self._head = f"{prefix}:" if prefix else ""
         self._near = near
         self._observer = observer
-        self._begun = False
+        self._begin = threading.Lock()  # never given back: there is one beginning
         self._root = Space(prefix)
         self._hashed: dict[str, str] = {}  # store keys that do not tell what they are of
 
@@ -54,8 +55,7 @@ class Coherence:
 
     def begin(self) -> None:
         """Listen, from the first use on; returns at once."""
-        if self.bus is not None and not self._begun:
-            self._begun = True
+        if self.bus is not None and self._begin.acquire(blocking=False):
             self.bus.listen([f"{self._head}{kind}:" for kind in ("v", "vn", "t", "n")], self)
 
     def meet(self, items: Iterable[Item]) -> None:

@@ -36,6 +36,7 @@ __all__ = ["Cache"]
 
 T = TypeVar("T")
 D = TypeVar("D")
+_FEWEST_BYTES = 10_000
 
 
 class Cache(Face):
@@ -48,7 +49,8 @@ class Cache(Face):
         prefix: What stands before all keys of this application in the store.
         near: Whether to keep values in this process. False asks the store each time.
         max_entries: How many values the near tier holds.
-        max_bytes: How many bytes the values of the near tier may weigh, by an estimate; None: any.
+        max_bytes: How many bytes the values of the near tier may weigh, by an estimate, at least
+            10,000; one that weighs more than a tenth is not kept near. None: any.
         codec: Objects to bytes and back: `"msgpack"` (without loss), `"json"`, or a codec.
         compress_above: Values of more bytes than this are compressed in the store; None: none.
         secrets: Seals the values in the store (AES-256-GCM), newest first; None: they are plain.
@@ -96,8 +98,8 @@ class Cache(Face):
     ) -> None:
         if type(max_entries) is not int or max_entries < 1:
             raise ConfigError(f"max_entries={max_entries!r}: at least 1; near=False keeps none")
-        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
-            raise ConfigError(f"max_bytes={max_bytes!r}: at least 1; None is any")
+        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < _FEWEST_BYTES):
+            raise ConfigError(f"max_bytes={max_bytes!r}: at least 10,000; one value takes a tenth")
         if store is None and not near:
             raise ConfigError("near=False without a store keeps nothing: give a store")
         if on_error not in ("raise", "queue"):
@@ -107,19 +109,19 @@ class Cache(Face):
         kept = near and enabled
         tier = Near(max_entries if kept else 0, clock, max_bytes=max_bytes)
         far = opened(store, deadline)
-        ear = Coherence(prefix_of(prefix), tier, observer, bus_of(bus, far, near=kept))
+        ear, beside = bus_of(bus, far, near=kept)
         core = Core(
             near=tier,
             coding=coding,
             clock=clock,
             observer=observer,
             prefix=prefix,
-            coherence=ear,
+            coherence=Coherence(prefix_of(prefix), tier, observer, ear),
             enabled=enabled,
             lease=seconds(lease, option="lease"),
             queues=on_error == "queue",
         )
-        super().__init__(Engines(core, far), Space(prefix), policy)
+        super().__init__(Engines(core, far, beside), Space(prefix), policy)
 
     @property
     def aio(self) -> AsyncCache:
@@ -328,8 +330,9 @@ class Cache(Face):
         """Close the store and the bus. Twice is fine."""
         self._core.closed = True
         self._core.coherence.close()
-        if self._engines.store is not None:
-            self._engines.store.close()
+        for store in (self._engines.beside, self._engines.store):
+            if store is not None:
+                store.close()
 
     def __enter__(self) -> Self:
         return self

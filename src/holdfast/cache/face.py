@@ -20,11 +20,18 @@ __all__ = ["Engines", "Face"]
 
 
 class Engines:
-    """The two engines of one cache."""
+    """The two engines of one cache.
 
-    def __init__(self, core: Core, store: Store | None) -> None:
+    Attributes:
+        core: What they share.
+        store: The far tier.
+        beside: A store that was opened for the bus alone.
+    """
+
+    def __init__(self, core: Core, store: Store | None, beside: Store | None = None) -> None:
         self.core = core
         self.store = store
+        self.beside = beside
         self._blocking: Engine | None = None
         self._looping: Engine | None = None
 

@@ -53,21 +53,31 @@ def _more_than_0(deadline: Duration) -> float:
     return value
 
 
-def bus_of(given: Bus | str | bool | None, store: Store | None, *, near: bool) -> Bus | None:  # noqa: FBT001 - True and False are what users write
-    """Return the bus that was meant; None if there is none.
+def bus_of(
+    given: Bus | str | bool | None,  # noqa: FBT001 - True and False are what users write
+    store: Store | None,
+    *,
+    near: bool,
+) -> tuple[Bus | None, Store | None]:
+    """Return the bus that was meant, and the store that was opened for it; None if there is none.
 
     Raises:
         ConfigError: There is no such bus, or no far tier for it.
     """
     if given == "auto":
-        return _offered(store) if near else None
+        return (_offered(store) if near else None), None
     if given is None or given is False:
-        return None
+        return None, None
     if store is None:
         raise ConfigError("bus: without a store there is nothing that processes could share")
+    if isinstance(given, str) and "://" in given:
+        from holdfast.store.registry import open_store  # noqa: PLC0415 - as above
+
+        beside = open_store(given)
+        return _able(beside, given.partition(":")[0] + "://").bus("pubsub"), beside
     if isinstance(given, str):
-        return _named(given, store)
-    return _able(store, "the store").bus() if isinstance(given, bool) else given
+        return _able(store, "the store").bus(given), None
+    return (_able(store, "the store").bus() if isinstance(given, bool) else given), None
 
 
 def _offered(store: object) -> Bus | None:
@@ -75,14 +85,6 @@ def _offered(store: object) -> Bus | None:
         return store.bus() if isinstance(store, CanPublish) else None
     except ConfigError:  # its driver or its servers have none
         return None
-
-
-def _named(name: str, store: Store) -> Bus:
-    if "://" not in name:
-        return _able(store, "the store").bus(name)
-    from holdfast.store.registry import open_store  # noqa: PLC0415 - as above
-
-    return _able(open_store(name), name.partition(":")[0] + "://").bus("pubsub")
 
 
 def _able(store: Store, name: str) -> CanPublish:
