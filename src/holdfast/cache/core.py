@@ -45,6 +45,7 @@ class Core:
         pending: Invalidations the far tier has not heard of.
         counts: What is counted of calls that belong to no function.
         parts: What is counted of each function.
+        store: The name of the far tier, for errors.
         closed: Whether it was closed.
         draw: Random numbers from 0 to 1.
     """
@@ -64,12 +65,13 @@ class Core:
     pending: Pending = field(default_factory=Pending)
     counts: Counts = field(default_factory=Counts)
     parts: list[Counts] = field(default_factory=list)
+    store: str = ""
     closed: bool = False
     draw: Callable[[], float] = random.random
     _rests: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.breaker = Breaker(self.observer)
+        self.breaker = Breaker(self.observer, self.store)
 
     def trouble(self, operation: str, error: StoreError, item: Item | None = None) -> None:
         """Count a failure of the far tier and tell it."""

@@ -120,6 +120,7 @@ class Cache(Face):
             enabled=enabled,
             lease=seconds(lease, option="lease"),
             queues=on_error == "queue",
+            store=str(getattr(far, "name", type(far).__name__)),
         )
         super().__init__(Engines(core, far, beside), Space(prefix), policy)
 

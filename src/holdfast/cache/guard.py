@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from holdfast.cache.pending import Pending
 from holdfast.errors import StoreError, StoreUnavailable
 from holdfast.events import Observer
 from holdfast.store.protocol import AsyncStore
@@ -24,12 +25,18 @@ _FAILURES = 3  # one may be a connection that was old; three in a row are the st
 class Breaker:
     """Counts failures in a row, for all faces of one cache.
 
+    Args:
+        observer: Told when it opens and closes.
+        store: The name of the store, for errors.
+
     Attributes:
+        store: The same.
         is_open: Whether the far tier is passed by.
     """
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, store: str) -> None:
         self._observer = observer
+        self.store = store
         self._failures = 0
         self.is_open = False
 
@@ -59,19 +66,27 @@ class Guard:
     Args:
         store: The far tier.
         breaker: Says whether it may be asked.
-        recover: Called after each failure, and while the breaker is open; must be quick.
+        pending: What the store has not heard of.
+        recover: Called by whoever finds the breaker open, or something pending; must be quick.
     """
 
-    def __init__(self, store: AsyncStore, breaker: Breaker, recover: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: AsyncStore,
+        breaker: Breaker,
+        pending: Pending,
+        recover: Callable[[], object],
+    ) -> None:
         self.store = store
         self._breaker = breaker
+        self._pending = pending
         self._recover = recover
 
     async def _run(self, operation: Callable[[], Awaitable[T]]) -> T:
         breaker = self._breaker
         if breaker.is_open:
             self._recover()
-            raise StoreUnavailable("cache", "the far tier has failed and is passed by for a while")
+            raise StoreUnavailable(breaker.store, "failed several times, and is passed by for now")
         try:
             answer = await operation()
         except StoreError as error:
@@ -79,6 +94,8 @@ class Guard:
                 self._recover()
             raise
         breaker.succeeded()
+        if self._pending.waiting:  # left by who gave up, or by the parent of a fork
+            self._recover()
         return answer
 
     async def get(self, key: str) -> bytes | None:
