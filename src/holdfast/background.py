@@ -1,7 +1,8 @@
-"""Background: a few threads for work that nobody, or not everybody, waits for.
+"""Background: threads for work that nobody, or not everybody, waits for.
 
 Law: the threads are daemons and made at their first use, anew after a fork: what is unfinished when
-the program ends is dropped. Work runs in the context (`contextvars`) of whoever asked for it.
+the program ends is dropped. Work runs in the context (`contextvars`) of whoever asked for it, and
+never waits for its turn: those who are busy might be waiting for it.
 """
 
 import contextvars
@@ -15,14 +16,14 @@ __all__ = ["Background"]
 
 
 class Background:
-    """At most `threads` daemon threads; one that is idle is used before another is made.
+    """Daemon threads; one that is idle is used before another is made.
 
     Args:
-        threads: How many pieces of work run at once; the others wait for their turn.
+        most: How many pieces of work run at once; more are refused. None: any number.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._most = threads
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._forget()
         forget = weakref.WeakMethod(self._forget)
         os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
@@ -33,20 +34,26 @@ class Background:
         self._threads = 0
         self._idle = 0
 
-    def run(self, work: Callable[[], object]) -> None:
-        """Have `work` done soon; it must not raise, for nobody would hear of it.
+    def run(self, work: Callable[[], object]) -> bool:
+        """Have `work` done at once; it must not raise, for nobody would hear of it.
+
+        Returns:
+            False if as many as may be are busy: it is not done.
 
         Raises:
             RuntimeError: A thread was needed and cannot be had: the program ends.
         """
         context = contextvars.copy_context()
         with self._guard:
-            if self._idle <= 0 and self._threads < self._most:
+            if not self._idle:
+                if self._threads == self._most:
+                    return False
                 threading.Thread(target=self._serve, name="holdfast", daemon=True).start()
                 self._threads += 1
                 self._idle += 1
-            self._idle -= 1  # below zero: as many pieces of work wait
+            self._idle -= 1
             self._work.put(lambda: context.run(work))
+        return True
 
     def _serve(self) -> None:
         work = self._work

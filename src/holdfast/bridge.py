@@ -205,6 +205,9 @@ class Waits(Protocol):
     def now(self) -> float:
         """Return seconds that never go back, for deadlines."""
 
+    def is_cancelled(self) -> bool:
+        """Return whether the caller is told to end, and did not just meet something that was."""
+
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
@@ -223,17 +226,32 @@ class Waits(Protocol):
         """Run `steps` beside the caller, in his context, and call `over` at their end in any case.
 
         Args:
-            steps: Makes them; they must not raise.
+            steps: Makes them; they must not raise, but for what ends the program.
             over: Called once, also if they never began.
-            hurried: Whether somebody waits for them.
+            hurried: Whether somebody waits for them; if not, and many are under way, they never
+                begin.
 
         Returns:
             What cancels them, from any thread; None if they cannot be cancelled.
         """
 
+    def apart(
+        self, steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
+    ) -> None:
+        """Run `steps` in a thread of their own: they outlive the caller, and his event loop.
+
+        Args:
+            steps: Makes them; they must not raise.
+            over: Called once, also if they never began.
+
+        Raises:
+            RuntimeError: There is no thread for them: the program ends.
+        """
+
 
 _unhurried = Background(4)
-_hurried = Background(64)  # each has a caller who waits, or did until he was served a stale value
+_hurried = Background()  # each has a caller who waits, or did until he was served a stale value
+_apart = Background(64)  # what sleeps in there keeps nobody else waiting
 
 
 class ThreadWaits:
@@ -243,6 +261,9 @@ class ThreadWaits:
 
     def now(self) -> float:
         return time.monotonic()
+
+    def is_cancelled(self) -> bool:
+        return False
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -261,17 +282,12 @@ class ThreadWaits:
         *,
         hurried: bool,
     ) -> None:
-        def work() -> None:
-            try:
-                drive(steps())
-            finally:
-                over()
+        _in_background(_hurried if hurried else _unhurried, lambda: drive(steps()), over)
 
-        try:
-            (_hurried if hurried else _unhurried).run(work)
-        except RuntimeError:  # no thread is to be had
-            over()
-            raise
+    def apart(
+        self, steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
+    ) -> None:
+        _in_background(_apart, lambda: drive(steps()), over)
 
 
 class LoopWaits:
@@ -281,6 +297,13 @@ class LoopWaits:
 
     def now(self) -> float:
         return time.monotonic()
+
+    def is_cancelled(self) -> bool:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # its loop is gone
+            return True
+        return task is not None and task.cancelling() > 0
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -320,6 +343,8 @@ class LoopWaits:
 
         def end(task: asyncio.Task[object]) -> None:
             _running.discard(task)
+            if not task.cancelled():
+                task.exception()  # what ends the program has ended the loop
             over()
 
         task.add_done_callback(end)
@@ -329,6 +354,30 @@ class LoopWaits:
                 loop.call_soon_threadsafe(task.cancel)
 
         return cancel
+
+    def apart(
+        self, steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
+    ) -> None:
+        _in_background(_apart, lambda: asyncio.run(steps()), over)
+
+
+def _in_background(
+    threads: Background, work: Callable[[], object], over: Callable[[], object]
+) -> None:
+    def run() -> None:
+        try:
+            work()
+        except (SystemExit, KeyboardInterrupt):
+            pass  # for who waits to raise: it is not for this thread to end
+        finally:
+            over()
+
+    begun = False
+    try:
+        begun = threads.run(run)
+    finally:
+        if not begun:
+            over()
 
 
 _running: set[asyncio.Task[object]] = set()

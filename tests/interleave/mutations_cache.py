@@ -313,8 +313,8 @@ MUTATIONS = [
     Mutation(
         "a thread waits for the task it runs",
         "cache/chain.py",
-        "    if blocks and flight.thread == threading.get_ident():\n",
-        "    if False:\n",
+        "        if here in mine or here.thread in mine:\n",
+        "        if here in mine:\n",
         "tests/cache/test_single_flight.py::test_the_thread_of_a_loop_never_waits_for_its_own_task",
     ),
     Mutation(

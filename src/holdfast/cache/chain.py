@@ -15,7 +15,7 @@ __all__ = ["begin_waiting", "end_waiting", "inside"]
 
 _flown: ContextVar[frozenset[Flight]] = ContextVar("holdfast_flown", default=frozenset())
 _guard = threading.Lock()
-_awaited: dict[Flight, list[Flight]] = {}  # a creation, and the creations its calls wait for
+_awaited: dict[Flight | int, list[Flight]] = {}  # a creation, or a blocked thread; and for what
 
 
 def _forget() -> None:
@@ -54,9 +54,7 @@ def begin_waiting(flight: Flight, *, blocks: bool) -> bool:
         flight: What another one flies.
         blocks: Whether waiting blocks the thread.
     """
-    if blocks and flight.thread == threading.get_ident():
-        return False
-    mine = _flown.get()
+    mine = _held_up(blocks=blocks)
     if not mine:
         return True
     with _guard:
@@ -67,9 +65,9 @@ def begin_waiting(flight: Flight, *, blocks: bool) -> bool:
     return True
 
 
-def end_waiting(flight: Flight) -> None:
+def end_waiting(flight: Flight, *, blocks: bool) -> None:
     """End what `begin_waiting` began."""
-    mine = _flown.get()
+    mine = _held_up(blocks=blocks)
     if not mine:
         return
     with _guard:
@@ -81,14 +79,20 @@ def end_waiting(flight: Flight) -> None:
                     del _awaited[above]
 
 
-def _leads_to(flight: Flight, mine: frozenset[Flight]) -> bool:
+def _held_up(*, blocks: bool) -> frozenset[Flight | int]:
+    """Return what cannot go on while the caller waits: creations, and his thread."""
+    mine: frozenset[Flight | int] = _flown.get()
+    return mine | {threading.get_ident()} if blocks else mine
+
+
+def _leads_to(flight: Flight, mine: frozenset[Flight | int]) -> bool:
     seen: set[Flight] = set()
     ahead = [flight]
     while ahead:
         here = ahead.pop()
-        if here in mine:
+        if here in mine or here.thread in mine:
             return True
         if here not in seen:
             seen.add(here)
-            ahead += _awaited.get(here, ())
+            ahead += [*_awaited.get(here, ()), *_awaited.get(here.thread, ())]
     return False

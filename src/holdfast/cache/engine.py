@@ -39,7 +39,7 @@ class Engine(Reads):
         """
         if not self._core.enabled:
             with running(Creation(""), None):
-                made = await create([item.name for item in items])
+                made = await create([item.name for item in items]) if items else {}
             return _in_order(items, made)
         values: dict[str, Any] = {}
         rest = list(items)

@@ -46,6 +46,7 @@ class Fill:
         renews: The far bytes of the fresh value it is to take the place of: others are as good.
         value: What came of it, once it has landed; `NOTHING` if it was cancelled.
         error: What it failed with.
+        replaced: Whether its value took the place of what the last tier had before.
     """
 
     core: Core
@@ -59,6 +60,7 @@ class Fill:
     renews: bytes | None = None
     value: Any = NOTHING
     error: BaseException | None = None
+    replaced: bool = False
     _lease: Lease | None = None
     _hidden: tuple[int, bool] | None = None
 
@@ -173,6 +175,7 @@ class Fill:
             draw = self.core.draw()
             asked = self.policy.asked_from(started, ages, ready, took=took, draw=draw)
             self._keep_near(value, labels, (asked, *ages))
+            self.replaced = True
             return True
         if base.failure is not None:
             self._keep_near(value, labels, self._near_times(ages, self.hold.since, times))
@@ -181,9 +184,8 @@ class Fill:
         if self.policy.refresh_at == "xfetch":
             entry = replace(entry, took=took)
         written = await self._publish(self.far, base, entry, labels)
-        if written is None:
-            return True
-        kept = await self._unmoved(self.far, written)
+        self.replaced = kept = written is not None
+        kept = kept and await self._unmoved(self.far, written or {})
         kept = kept and self._keep_near(value, labels, self._near_times(ages, ready, times))
         if not kept:
             self.core.near.drop([self.item.near])  # what stands there may be older

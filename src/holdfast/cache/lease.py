@@ -45,15 +45,14 @@ class Lease:
 
     async def won(self) -> bool:
         """Return whether the caller may create: he won it, or nobody can say."""
-        token = make_stamp()
+        self._token = token = make_stamp()  # it may be ours, even if no answer comes
         try:
             won = await self._far.quiet.swap(self._key, None, token, self._core.lease)
         except StoreError as error:
             self._core.trouble("lease", error, self._item)
-            self._token = token  # it may be ours
             return True
-        if won:
-            self._token = token
+        if not won:
+            self._token = None
         return won
 
     async def wait(self) -> None:

@@ -6,6 +6,7 @@ A creation that others wait for outlives the caller who began it. How it obeys t
 `fill.py`; what changes a cache, in `changes.py`.
 """
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from holdfast.cache.found import Found
 from holdfast.cache.policy import REST, Policy
 from holdfast.cache.space import ANY, Item
 from holdfast.entry import Age
-from holdfast.errors import CreateTimeout
+from holdfast.errors import CreateTimeout, StoreError
 from holdfast.locks import Flight
 
 __all__ = ["Call", "Reads"]
@@ -103,7 +104,7 @@ class Reads(Changes):
                 try:
                     value = await self._follow(call, flight)
                 finally:
-                    end_waiting(flight)
+                    end_waiting(flight, blocks=self._blocks)
                 if value is NOTHING and flight.landed and not anew:
                     value = await self._after(call, flight)
             else:
@@ -129,7 +130,7 @@ class Reads(Changes):
             stands = age is Age.STALE and not call.anew
             if not self._waits.detaches and not call.policy.is_timed:
                 flight.look_over(standing=stands)
-                return await fill.run(call.create, found, flight)
+                return await self._run(call, fill, found, flight)
             mine = False
             flight.enter()
             self._start(call, fill, found, flight, hurried=True)
@@ -139,7 +140,12 @@ class Reads(Changes):
         finally:
             if mine:
                 self._land(fill, flight, failure)
-        if not await self._landed(call, flight, standing=stands):
+        begin_waiting(flight, blocks=self._blocks)  # nobody is in it yet who could wait for us
+        try:
+            landed = await self._landed(call, flight, standing=stands)
+        finally:
+            end_waiting(flight, blocks=self._blocks)
+        if not landed:
             return await self._instead(call)
         if fill.error is not None:
             raise fill.error
@@ -182,9 +188,19 @@ class Reads(Changes):
             if not call.anew and found.age(self._core.clock()) is Age.FRESH:
                 await self._looks.kept(fill.hold, call.item, found, call.policy)
                 return found.value
-            return await fill.run(call.create, found, None)
+            return await self._run(call, fill, found, None)
         finally:
             self._near.release(fill.hold)
+
+    async def _run(
+        self, call: Call, fill: Fill, found: Found, flight: Flight | None, *, patient: bool = True
+    ) -> Any:
+        """Create; what was to be made anew is gone in any case, though the new be kept nowhere."""
+        value = await fill.run(call.create, found, flight, patient=patient)
+        if call.anew and not fill.replaced:
+            with contextlib.suppress(StoreError):  # it has been told, and waits to be repeated
+                await self.delete_many([call.item])
+        return value
 
     def _fill(self, call: Call) -> Fill:
         hold = self._near.hold(call.item.near)
@@ -199,15 +215,21 @@ class Reads(Changes):
         self, call: Call, fill: Fill, found: Found, flight: Flight, *, hurried: bool
     ) -> None:
         """Create beside the caller; it lands by itself, whatever becomes of it."""
+        if self._blocks:
+            flight.thread = 0  # another one flies it
 
         async def steps() -> None:
             try:
-                fill.value = await fill.run(call.create, found, flight, patient=hurried)
+                fill.value = await self._run(call, fill, found, flight, patient=hurried)
             except Exception as error:  # noqa: BLE001 - whoever waits raises it
                 fill.error = error
                 if not hurried:
                     fields = {"key": call.item.name, "error": error}
                     self._core.observer("cache.refresh_failed", fields)
+            except BaseException as error:
+                if not self._waits.is_cancelled():
+                    fill.error = error
+                raise
 
         over = functools.partial(self._land_with, fill, flight)
         cancel = self._waits.start(steps, over, hurried=hurried)
@@ -215,7 +237,8 @@ class Reads(Changes):
         flight.look_over(standing=found.value is not NOTHING and not call.anew)
 
     def _land_with(self, fill: Fill, flight: Flight) -> None:
-        self._land(fill, flight, fill.error)
+        error = fill.error  # who exits does so alone: the others begin anew
+        self._land(fill, flight, error if isinstance(error, Exception) else None)
 
     def _land(self, fill: Fill, flight: Flight, error: BaseException | None) -> None:
         self._near.release(fill.hold)
