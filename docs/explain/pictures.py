@@ -197,6 +197,7 @@ class Picture:
         bars: Below all else: what stretches of lines mean.
         marks: Above them: arrows and words.
         open: Bars that have not ended: their kind and where they began.
+        kinds: What kinds of bars there are.
         y: How far down the last event stands.
     """
 
@@ -204,6 +205,7 @@ class Picture:
     bars: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     open: dict[str, tuple[str, float]] = field(default_factory=dict)
+    kinds: set[str] = field(default_factory=set)
     y: float = TOP
 
     def play(self, line: str) -> None:
@@ -219,6 +221,7 @@ class Picture:
         who, does, text, passed = match.groups()
         if does == "+":
             self.open[who] = text, self.y
+            self.kinds.add(text)
         elif does == "-":
             self.bars += _bar(self.at[who], *self.open.pop(who), self.y)
         else:
@@ -237,7 +240,7 @@ def draw(name: str) -> str:
         picture.play(line)
     if picture.open:
         raise ValueError(f"{name}: does not end for {', '.join(picture.open)}")
-    wide, high = max(picture.at.values()) + LEFT, int(picture.y) + 66
+    wide, high = max(picture.at.values()) + LEFT, int(picture.y) + (66 if picture.kinds else 40)
     size = f'viewBox="0 0 {wide} {high}" width="{wide}" height="{high}"'
     return "\n".join(
         [
@@ -245,10 +248,10 @@ def draw(name: str) -> str:
             f"<title>{escape(WORDS[name])}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="ground" width="{wide}" height="{high}" rx="8"/>',
-            *_lives(people, picture.at, high - 44),
+            *_lives(people, picture.at, picture.y + 22),
             *picture.bars,
             *picture.marks,
-            *_legend(high - 20),
+            *_legend(picture.kinds, high - 20),
             "</svg>\n",
         ]
     )
@@ -296,10 +299,12 @@ def _rule(wide: int, y: float, text: str) -> list[str]:
     ]
 
 
-def _legend(y: float) -> list[str]:
-    marks = _bar(24, "works", y - 16, y - 12) + _bar(96, "waits", y - 16, y - 12)
-    for x, text in ((36, "works"), (108, "waits")):
-        marks.append(f'<text class="key aside" x="{x}" y="{y}">{text}</text>')
+def _legend(kinds: set[str], y: float) -> list[str]:
+    marks = []
+    for number, kind in enumerate(sorted(kinds, reverse=True)):
+        x = 24 + 72 * number
+        marks += _bar(x, kind, y - 16, y - 12)
+        marks.append(f'<text class="key aside" x="{x + 12}" y="{y}">{kind}</text>')
     return marks
 
 
