@@ -15,6 +15,7 @@ from holdfast.cache.far import Far
 from holdfast.cache.space import Item
 from holdfast.entry import make_stamp
 from holdfast.errors import StoreError
+from holdfast.locks import Flight
 
 __all__ = ["Lease"]
 
@@ -32,7 +33,7 @@ class Lease:
         waits: How to wait.
     """
 
-    __slots__ = ("_began", "_core", "_far", "_item", "_key", "_token", "_waits")
+    __slots__ = ("_began", "_core", "_far", "_item", "_key", "_token", "_waits", "_wake")
 
     def __init__(self, core: Core, far: Far, item: Item, waits: Waits) -> None:
         self._core = core
@@ -41,6 +42,7 @@ class Lease:
         self._waits = waits
         self._key = item.lease
         self._token: bytes | None = None
+        self._wake: Flight | None = None
         self._began = waits.now()
 
     async def won(self) -> bool:
@@ -56,19 +58,26 @@ class Lease:
         return won
 
     async def wait(self) -> None:
-        """Wait until it is worth looking again."""
+        """Wait until it is worth looking again; with a bus, at first only for the next time.
+
+        Who is to be woken must say so before he looks: else the change may come in between.
+        """
+        wakes, key = self._core.coherence.wakes, self._item.far
         pause = min(max((self._waits.now() - self._began) * _SHARE, _SHORTEST), _LONGEST)
         pause *= 0.75 + 0.5 * self._core.draw()
         if not self._core.coherence.is_whole:
             await self._waits.sleep(pause)
             return
-        wakes = self._core.coherence.wakes
-        flight, _ = wakes.board(self._item.far)
-        await self._waits.join(flight, pause * _WOKEN)
-        wakes.forget(self._item.far)
+        if self._wake is not None:
+            await self._waits.join(self._wake, pause * _WOKEN)
+            wakes.forget(key)
+        self._wake, _ = wakes.board(key)
 
     async def release(self) -> None:
-        """Give it back, if it was won."""
+        """Give it back, if it was won; nobody need wake us any more."""
+        if self._wake is not None:
+            self._core.coherence.wakes.forget(self._item.far)
+            self._wake = None
         token, self._token = self._token, None
         if token is not None:
             try:
