@@ -7,8 +7,10 @@ and the far tier is invalidated before the near tier. An invalidation that fails
 this process passes by what it hits, and repeats it, newest first, as soon as the store answers.
 """
 
+import contextlib
+import functools
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from holdfast.bridge import Waits
@@ -28,7 +30,6 @@ __all__ = ["Changes"]
 _COUNT_TRIES = 200
 _COUNT_PAUSE = 0.002
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_ROUNDS = 60  # then the next who finds the store down begins anew
 _AT_ONCE = 100
 
 
@@ -44,7 +45,7 @@ class Changes:
         self._waits = waits
         self._far: Far | None = None
         if store is not None:
-            guard = Guard(store, core.breaker, self._recover_soon)
+            guard = Guard(store, core.breaker, core.pending, self._recover_soon)
             self._far = Far(guard, core.prefix, core.coherence)
             core.coherence.begin()
         self._looks = Looks(core, self._far)
@@ -159,7 +160,7 @@ class Changes:
                 for label, mark in marks.items():
                     self._core.pending.superseded(label, mark)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _or_wait(self, names: Sequence[str], *, labels: bool) -> Iterator[None]:
         """Let an invalidation wait if it fails; it is an error all the same unless told."""
         try:
@@ -176,23 +177,21 @@ class Changes:
         """See to it that somebody asks the store until it answers."""
         core = self._core
         if not core.closed and core.recovery.take():
-            self._waits.start(self._recover, core.recovery.give_back, hurried=True)
+            steps = functools.partial(_recover, weakref.ref(self), self._waits)
+            with contextlib.suppress(RuntimeError):  # no thread for it: the next who fails sees
+                self._waits.apart(steps, core.recovery.give_back)
 
-    async def _recover(self) -> None:
-        pause = _FIRST_PAUSE
-        for _ in range(_ROUNDS):
-            await self._waits.sleep(pause)
-            if self._core.closed or self._far is None:
-                return
-            try:
-                await self._far.plain.ping()
-                await self._catch_up(self._far)
-            except StoreError:
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                continue
-            self._core.breaker.close()
-            if not self._core.pending.waiting:
-                return
+    async def is_recovered(self) -> bool:
+        """Return whether the store answers and has heard of everything, or is wanted no more."""
+        core = self._core
+        if core.closed or self._far is None:
+            return True
+        try:
+            await self._far.plain.ping()
+            await self._catch_up(self._far)
+        except Exception:  # noqa: BLE001 - an observer's, too, must not end the recovery
+            return False
+        return not core.pending.waiting
 
     async def _catch_up(self, far: Far) -> None:
         """Repeat what the far tier did not hear of, whatever the breaker says."""
@@ -252,3 +251,15 @@ class Changes:
         entry = Entry(data, now, until, until, at, counter=True)
         done = await far.store.swap(item.far, found.raw, pack(entry), lived(until, now))
         return value + by if done else None
+
+
+async def _recover(whose: weakref.ref[Changes], waits: Waits) -> None:
+    """Ask the store until it answers, for as long as its cache is there."""
+    pause = _FIRST_PAUSE
+    while True:
+        await waits.sleep(pause)
+        changes = whose()
+        if changes is None or await changes.is_recovered():
+            return
+        del changes
+        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -7,6 +7,7 @@ given open keeps its own.
 import contextlib
 import inspect
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
@@ -28,18 +29,19 @@ def opened(store: object, deadline: Duration | None) -> Store | None:
     """
     if store is None:
         return None
-    if inspect.iscoroutinefunction(getattr(store, "get", None)):
+    from holdfast.store.registry import driver_of, open_store  # noqa: PLC0415 - near-only needs none
+
+    ready = driver_of(store) is not None  # first: a MongoClient has an attribute of every name
+    if not ready and inspect.iscoroutinefunction(getattr(store, "get", None)):
         raise ConfigError("store: give the store itself, not its async face; see cache.aio")
-    if isinstance(store, Store):
+    if not ready and isinstance(store, Store):
         if deadline is not None:
             raise ConfigError("deadline: an open store has its own; open it with timeout=...")
         return store
-    from holdfast.store.registry import open_store  # noqa: PLC0415 - a near-only cache needs none
-
     target = cast("Any", store)
     if deadline is not None:
         return open_store(target, timeout=_more_than_0(deadline))
-    if isinstance(target, str) and "timeout=" in target.partition("?")[2]:
+    if isinstance(target, str) and "timeout" in parse_qs(target.partition("?")[2]):
         return open_store(target)
     with contextlib.suppress(ConfigError):  # a store of others may know no such option
         return open_store(target, timeout=DEADLINE)

@@ -17,7 +17,7 @@ from holdfast.store.address import Address, Options, listed, parse
 from holdfast.store.protocol import OpenStore
 from holdfast.store.wrap import Prefixed
 
-__all__ = ["open_store"]
+__all__ = ["driver_of", "open_store"]
 
 _GROUP = "holdfast.stores"
 _SCHEMES = {
@@ -91,7 +91,7 @@ def open_store(target: object, **options: object) -> OpenStore:
     Raises:
         ConfigError: The URL or an option is wrong, or an extra is missing; it says the mend.
     """
-    module = _driven_by(target)  # asked first: a MongoClient has an attribute of every name
+    module = driver_of(target)  # asked first: a MongoClient has an attribute of every name
     if module is None and isinstance(target, OpenStore):
         unknown = set(options) - {"prefix"}
         if unknown:
@@ -110,8 +110,8 @@ def open_store(target: object, **options: object) -> OpenStore:
     return _prefixed(store, options.get("prefix"))
 
 
-def _driven_by(target: object) -> str | None:
-    """Return the module for a ready object of a driver, or of a class derived from one."""
+def driver_of(target: object) -> str | None:
+    """Return the module for a ready object of a driver, or of a class derived from one; or None."""
     packages = (kind.__module__.partition(".")[0] for kind in type(target).__mro__)
     return next((_DRIVERS[package] for package in packages if package in _DRIVERS), None)
 
