@@ -71,12 +71,15 @@ class Engine(Reads):
                     flight.look_over(standing=age is Age.STALE)
                     ends.push_async_callback(fill.end)
                     base, answer = await fill.begin(here, leased=True, patient=False)
+                    values[fill.item.name] = answer
                     if base is not None:
                         won.append((fill, base, flight))
-                    values[fill.item.name] = answer
+                        continue
                 elif age is Age.STALE:
                     self._core.counts_of(fill.item).stale += 1
                     values[fill.item.name] = here.value
+                if flight is not None:  # nobody is to wait for what is not made here
+                    self._land_with(fill, flight)
             if won:
                 values |= await self._make_many(won, create)
         return {name: value for name, value in values.items() if value is not NOTHING}

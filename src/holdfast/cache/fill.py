@@ -20,7 +20,7 @@ from holdfast.cache.near import Hold
 from holdfast.cache.policy import RENEW_AFTER, Ages, Policy
 from holdfast.cache.space import ANY, Item, tag_label
 from holdfast.entry import Age, Entry, lived, make_marker, pack
-from holdfast.errors import CodecError, StoreError, StoreTimeout
+from holdfast.errors import StoreError, StoreTimeout
 from holdfast.locks import Flight
 
 __all__ = ["Create", "Fill"]
@@ -63,6 +63,7 @@ class Fill:
     replaced: bool = False
     _lease: Lease | None = None
     _hidden: tuple[int, bool] | None = None
+    _marker: bytes | None = None
 
     async def run(
         self, create: Create, found: Found, flight: Flight | None, *, patient: bool = True
@@ -79,6 +80,9 @@ class Fill:
         try:
             base, answer = await self.begin(found, leased=flight is not None, patient=patient)
             return answer if base is None else await self._make(create, base, flight)
+        except GeneratorExit:  # its event loop was closed, and with it the way to the store
+            self._lease = self._marker = None
+            raise
         finally:
             await self.end()
 
@@ -114,7 +118,17 @@ class Fill:
         return base, NOTHING
 
     async def end(self) -> None:
-        """Give the lease back."""
+        """Take our own marker away if nothing came of it, and give the lease back."""
+        try:
+            await self._let_go()
+        except GeneratorExit:
+            raise
+        except BaseException:  # cancelled in the midst of it: others would wait for us
+            await self._let_go()
+            raise
+
+    async def _let_go(self) -> None:
+        await self._lift()
         if self._lease is not None:
             await self._lease.release()
 
@@ -167,7 +181,6 @@ class Fill:
         ready = self.core.clock()
         ages = self.policy.ages(value, ready, self.core.draw(), now.ttl)
         if now.skipped or ages.stale_until <= ready:
-            await self._lift(base)
             return False
         late = [label for label in map(tag_label, now.tags) if label not in self.item.labels]
         labels = (*self.item.labels, *dict.fromkeys(late))
@@ -180,7 +193,7 @@ class Fill:
         if base.failure is not None:
             self._keep_near(value, labels, self._near_times(ages, self.hold.since, times))
             return self.core.near.max_entries > 0
-        entry = await self._entry(base, value, ages, started)
+        entry = self._entry(value, ages, started)
         if self.policy.refresh_at == "xfetch":
             entry = replace(entry, took=took)
         written = await self._publish(self.far, base, entry, labels)
@@ -201,10 +214,11 @@ class Fill:
                 if found.failure is not None:
                     return found
                 if found.raw is None:
-                    marker = make_marker()
+                    self._marker = marker = make_marker()
                     if await self.far.store.swap(self.item.far, None, marker, _MARKER_TTL):
-                        found.raw, found.marked = marker, True
+                        found.raw = marker
                         break
+                    self._marker = None
                 found = await self.looks.look(self.item, ANY)
                 if found.raw is not None:
                     break
@@ -213,6 +227,7 @@ class Fill:
             found.stamps |= await self.far.stamps.make(labels, found.stamps)
         except StoreError as error:
             self.core.trouble("mark", error, self.item)
+            self._marker = None  # it harms nobody, and to ask again would be another long wait
             return Found(failure=error)
         return found
 
@@ -222,7 +237,6 @@ class Fill:
         Who asked to create anew is told of the failure instead.
         """
         if self.anew or base.age(self.core.clock()) is Age.DEAD:
-            await self._lift(base)
             return NOTHING
         again = await self.looks.look(self.item)
         now = self.core.clock()
@@ -250,14 +264,14 @@ class Fill:
         except StoreError as error:
             self.core.trouble("rest", error, self.item)
 
-    async def _lift(self, base: Found) -> None:
-        """Take our own marker away: nothing will come."""
-        if self.far is None or not base.marked:
+    async def _lift(self) -> None:
+        if self.far is None or self._marker is None:
             return
         try:
-            await self.far.store.swap(self.item.far, base.raw, None)
+            await self.far.store.swap(self.item.far, self._marker, None)
         except StoreError as error:
             self.core.trouble("lift", error, self.item)
+        self._marker = None
 
     def _near_times(
         self, ages: Ages, since: float, creation: tuple[float, float]
@@ -275,12 +289,8 @@ class Fill:
     ) -> bool:
         return self.looks.fill(self.hold, self.item, value, times, labels)
 
-    async def _entry(self, base: Found, value: Any, ages: Ages, started: float) -> Entry:
-        try:
-            data, form = self.core.coding.encode(self.item, value)
-        except CodecError:
-            await self._lift(base)
-            raise
+    def _entry(self, value: Any, ages: Ages, started: float) -> Entry:
+        data, form = self.core.coding.encode(self.item, value)
         idle, end = self.policy.sliding or 0.0, ages.end
         return Entry(
             data, started, ages.fresh_until, ages.stale_until, {}, form=form, idle=idle, end=end
@@ -304,8 +314,10 @@ class Fill:
             raw = pack(replace(entry, labels=at))
             ttl = lived(entry.stale_until, self.core.clock())
             done = await far.store.swap(self.item.far, base.raw, raw, ttl)
+            self._marker = None
         except StoreError as error:
             self.core.trouble("publish", error, self.item)
+            self._marker = None
             return None
         if done:
             self.core.pending.superseded(self.item.far, self._hidden)

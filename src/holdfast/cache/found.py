@@ -39,7 +39,6 @@ class Found:
         stamps: The stamps that were read, by label.
         entry: What the far tier holds, decoded but for its value.
         failure: Why the far tier did not answer, if it did not.
-        marked: Whether `raw` is a marker of our own.
     """
 
     raw: Any = None
@@ -52,7 +51,6 @@ class Found:
     stamps: dict[str, bytes] = field(default_factory=dict)
     entry: Entry | None = None
     failure: StoreError | None = None
-    marked: bool = False
 
     def age(self, now: float) -> Age:
         """Return the age of the value; DEAD if there is none."""

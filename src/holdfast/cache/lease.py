@@ -78,9 +78,9 @@ class Lease:
         if self._wake is not None:
             self._core.coherence.wakes.forget(self._item.far)
             self._wake = None
-        token, self._token = self._token, None
-        if token is not None:
+        if self._token is not None:
             try:
-                await self._far.quiet.swap(self._key, token, None)
+                await self._far.quiet.swap(self._key, self._token, None)
             except StoreError as error:
                 self._core.trouble("release", error, self._item)
+            self._token = None
