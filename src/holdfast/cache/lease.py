@@ -1,9 +1,9 @@
 """Leases: one creation of a key at a time, whatever process or host it runs in.
 
 Law: a lease is a record with a random token that ends by the store's own clock, so who was killed
-delays the others by no more than its length. It is given back only by who holds it, and removed by
-whoever invalidates: nobody need wait for what is doomed. It saves work and promises nothing; that
-only one value is kept is the marker's business (`fill.py`).
+delays the others by no more than its length and one pause. It is given back only by who holds it,
+and removed by whoever invalidates: nobody need wait for what is doomed. It saves work and promises
+nothing; that only one value is kept is the marker's business (`fill.py`).
 
 Who waits holds no connection: he is woken by the bus or looks again after a pause, which grows with
 the time he has waited, and is drawn at random.
@@ -20,7 +20,7 @@ from holdfast.locks import Flight
 __all__ = ["Lease"]
 
 _SHARE, _SHORTEST, _LONGEST = 0.1, 0.004, 0.25
-_WOKEN = 8  # times longer are the pauses of who is woken
+_WOKEN, _DEAF = 8, 0.4  # times longer are the pauses of who is woken; but the killed wake nobody
 
 
 class Lease:
@@ -69,7 +69,7 @@ class Lease:
             await self._waits.sleep(pause)
             return
         if self._wake is not None:
-            await self._waits.join(self._wake, pause * _WOKEN)
+            await self._waits.join(self._wake, min(pause * _WOKEN, _DEAF))
             wakes.forget(key)
         self._wake, _ = wakes.board(key)
 
