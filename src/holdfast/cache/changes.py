@@ -22,7 +22,7 @@ from holdfast.cache.guard import Guard
 from holdfast.cache.policy import RENEW_AFTER, Ages, Policy
 from holdfast.cache.space import Item, Space, tag_label
 from holdfast.entry import Age, Entry, lived, pack
-from holdfast.errors import StoreError, StoreTimeout
+from holdfast.errors import StoreError, StoreTimeout, StoreUnavailable
 from holdfast.store.protocol import AsyncStore
 
 __all__ = ["Changes"]
@@ -229,6 +229,8 @@ class Changes:
                 found = await self._looks.look(item)
                 if found.failure is not None:
                     raise found.failure
+                if found.hidden:  # counted now, it would begin anew each time, and be removed later
+                    raise StoreUnavailable("cache", f"an invalidation of {item.name!r} waits")
                 total = await self._add(self._far, item, found, by, ages)
                 if total is not None:
                     return total

@@ -39,6 +39,7 @@ class Found:
         stamps: The stamps that were read, by label.
         entry: What the far tier holds, decoded but for its value.
         failure: Why the far tier did not answer, if it did not.
+        hidden: Whether it is absent because the far tier has not heard of an invalidation yet.
     """
 
     raw: Any = None
@@ -51,6 +52,7 @@ class Found:
     stamps: dict[str, bytes] = field(default_factory=dict)
     entry: Entry | None = None
     failure: StoreError | None = None
+    hidden: bool = False
 
     def age(self, now: float) -> Age:
         """Return the age of the value; DEAD if there is none."""
@@ -204,10 +206,12 @@ class Looks:
     def _far_found(
         self, item: Item, raw: bytes | None, entry: Entry | None, stamps: Mapping[str, bytes]
     ) -> Found:
-        absent = Found(raw, stamps=dict(stamps))
-        if entry is None or any(stamps.get(label) != at for label, at in entry.labels.items()):
+        labels = item.labels if entry is None else entry.labels
+        hidden = self._core.pending.hides(item, labels)
+        absent = Found(raw, stamps=dict(stamps), hidden=hidden)
+        if hidden or entry is None:
             return absent
-        if self._core.pending.hides(item, entry.labels):
+        if any(stamps.get(label) != at for label, at in entry.labels.items()):
             return absent
         if age(entry.fresh_until, entry.stale_until, self._core.clock()) is Age.DEAD:
             return absent
