@@ -5,10 +5,9 @@ invalidates, and is acknowledged when the invalidation has returned. The law: wh
 after a change was acknowledged gets that version or a later one.
 """
 
-import contextvars
-from collections.abc import Coroutine, Mapping, Sequence
-from types import TracebackType
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TypeVar
 
 from holdfast.bridge import Blocking, ThreadWaits, drive
 from holdfast.cache.coding import Coding
@@ -24,38 +23,27 @@ from holdfast.cache.stamps import Stamps
 from holdfast.codec.msgpack import Msgpack
 from holdfast.entry import Entry, make_stamp, pack
 from holdfast.events import silent
+from holdfast.store.bus import Listener
 from holdfast.store.protocol import AsyncStore
-from holdfast.testing.interleave import Caller, End, Stage
+from holdfast.testing.interleave import (
+    Caller,
+    End,
+    Scene,
+    Stage,
+    play_every_order,
+    play_some_orders,
+)
 
-__all__ = ["KEY", "TAG", "Own", "Process", "World"]
+__all__ = ["KEY", "LEASE_KEY", "STORE_KEY", "TAG", "Process", "World", "lose_once", "play"]
 
 KEY = "report"
 TAG = "reports"
 STORE_KEY = "v:report"
+LEASE_KEY = "lv:report"
 Value = tuple[int, str]
+Build = Callable[[Stage], "tuple[World, list[Caller]]"]
 T = TypeVar("T")
-
-
-class Own(Coroutine[object, None, object]):
-    """A caller with a context of its own, as a thread or a task has."""
-
-    def __init__(self, steps: Coroutine[Any, Any, object]) -> None:
-        self._steps = steps
-        self._context = contextvars.copy_context()
-
-    def send(self, value: None, /) -> object:
-        return self._context.run(self._steps.send, value)
-
-    def throw(  # type: ignore[override]
-        self, kind: Any, value: BaseException | None = None, trace: TracebackType | None = None, /
-    ) -> object:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self._context.run(self._steps.close)
-
-    def __await__(self) -> Any:
-        raise NotImplementedError
+_changing: ContextVar[int] = ContextVar("changing", default=0)
 
 
 class Replying:
@@ -101,6 +89,38 @@ class Replying:
         await self._store.close()
 
 
+class SceneBus:
+    """A bus between the processes of a world: each message comes at any later moment."""
+
+    name = "scene"
+
+    def __init__(self, world: "World", process: int) -> None:
+        self._world = world
+        self._process = process
+        self.listener: Listener | None = None
+
+    def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
+        assert prefixes
+        self.listener = listener
+        listener.ready()
+
+    def wrote(self, key: str, value: bytes) -> None:
+        """Say nothing: there are no echoes here."""
+
+    def publish(self, keys: Sequence[str]) -> None:
+        version = _changing.get() if _last_of_a_change(keys) else 0
+        for number, process in enumerate(self._world.processes):
+            if number != self._process and process.bus is not None:
+                self._world.stage.waits.begun.append(process.hear(list(keys), version))
+
+    def close(self) -> None:
+        """Stay open: a scene ends by itself."""
+
+
+def _last_of_a_change(keys: Sequence[str]) -> bool:
+    return keys != ["t:~any"]  # it moves first, and nothing but late tags depends on it
+
+
 class Process:
     """One process: a near tier and flights of its own, over the store of all."""
 
@@ -113,7 +133,9 @@ class Process:
         far: bool,
         policy: Policy,
         lease: float = 0.0,
+        bus: SceneBus | None = None,
     ) -> None:
+        self.bus = bus
         self._near = Near(100 if near else 0, stage.clock)
         self.core = Core(
             near=self._near,
@@ -121,8 +143,9 @@ class Process:
             clock=stage.clock,
             observer=silent,
             prefix="",
-            coherence=Coherence("", self._near, silent, None),
+            coherence=Coherence("", self._near, silent, bus),
             lease=lease,
+            queues=True,
             draw=lambda: 0.0,
         )
         self.stage = stage
@@ -131,6 +154,19 @@ class Process:
         self.space = Space("")
         self.engine = Engine(self.core, store if far else None, stage.waits)
         self.direct = Engine(self.core, Blocking(stage.rows) if far else None, ThreadWaits())
+
+    async def hear(self, keys: list[str], version: int) -> None:
+        """Hear that another process changed `keys` and, with them, the world."""
+        await self.stage.pause("hear")
+        self.core.coherence.changed(keys)
+        self.acknowledged = max(self.acknowledged, version)
+
+    async def miss(self) -> None:
+        """Be without the bus for a while."""
+        await self.stage.pause("lost")
+        self.core.coherence.lost()
+        await self.stage.pause("ready")
+        self.core.coherence.ready()
 
     def read(self) -> Value | None:
         """Return what a reader of this process gets now, without a pause."""
@@ -146,6 +182,7 @@ class World:
         acknowledged: What a read that starts now must see.
         created: How often `create` was run to its end.
         lenient: Whether callers may be served what another process has changed; `check` may not.
+        takes: How many seconds a creation takes, by the clock of the stage.
     """
 
     def __init__(
@@ -158,6 +195,9 @@ class World:
         replies: bool = False,
         tags: Sequence[str] = (),
         grace: float = 0.0,
+        lease: float = 0.0,
+        bus: bool = False,
+        policy: Policy | None = None,
     ) -> None:
         self.stage = stage
         self.far = far
@@ -167,11 +207,19 @@ class World:
         self.lenient = False
         self.started = 0
         self.order: list[str] = []
-        self.policy = Policy(ttl=1000.0, grace=grace, tags=tuple(tags), near_ttl=5.0)
+        self.takes = 0.0
+        self._homes: dict[Caller, int] = {}
+        self._played: list[int] = []
+        near_ttl = None if bus else 5.0
+        usual = Policy(ttl=1000.0, grace=grace, tags=tuple(tags), near_ttl=near_ttl)
+        self.policy = policy or usual
         store = Replying(stage) if replies else stage.store
-        self.processes = [
-            Process(stage, store, near=near, far=far, policy=self.policy) for _ in range(processes)
-        ]
+        self.processes: list[Process] = []
+        for number in range(processes):
+            told = SceneBus(self, number) if bus else None
+            self.processes.append(
+                Process(stage, store, near=near, far=far, policy=self.policy, lease=lease, bus=told)
+            )
         self.item = Space("").item(KEY, tags)
         stamps = Stamps(Blocking(stage.rows), "")
         for label in (EVERYTHING, ANY, f"t:{TAG}"):
@@ -196,13 +244,28 @@ class World:
 
     def _must(self, process: int) -> int:
         """Return the version a read of this process that starts now must see."""
-        return self.processes[process].acknowledged if self.lenient else self.acknowledged
+        mine = self.processes[process].acknowledged
+        return mine if self.lenient else max(mine, self.acknowledged)
+
+    def _at(self, process: int, steps: Caller) -> Caller:
+        self._homes[steps] = process
+        return steps
+
+    def scene(self, callers: Sequence[Caller], check: Callable[[list[End]], None]) -> Scene:
+        """Return the scene of `callers`, each in his process."""
+        self._played = [self._homes.get(caller, 0) for caller in callers]
+        return Scene(callers, check, self._played)
+
+    def miss(self, process: int = 0) -> Caller:
+        """Return a caller that lets a process be without its bus for a while."""
+        return self._at(process, self.processes[process].miss())
 
     async def _create(self, late: Sequence[str], *, fail: bool) -> Value:
         seen = self.version
         self.started += 1
         number = self.started
         await self.stage.pause("create")
+        self.stage.clock.advance(self.takes)
         creation().tag(*late)
         if fail:
             raise LookupError("the source is down")
@@ -227,7 +290,7 @@ class World:
         anew: bool = False,
     ) -> Caller:
         """Return a caller of `get_or_create`."""
-        return Own(self._read(process, late, fail=fail, anew=anew))
+        return self._at(process, self._read(process, late, fail=fail, anew=anew))
 
     def get(self, process: int = 0) -> Caller:
         """Return a caller of `get`."""
@@ -241,7 +304,7 @@ class World:
             assert value[0] >= must, f"read version {value[0]} after {must} was acknowledged"
             return value
 
-        return Own(steps())
+        return self._at(process, steps())
 
     def change(
         self,
@@ -258,18 +321,21 @@ class World:
             await self.stage.pause("start")
             self.version += 1
             mine = self.version
+            _changing.set(mine)
             await self._invalidate(how, process, mine)
             self.order.append(f"acknowledged {mine}")
+            here = self.processes[process]
+            here.acknowledged = max(here.acknowledged, mine)
             if then_wait:
+                await self.stage.pause("wait")
                 self.stage.clock.advance(then_wait)
-            self.acknowledged = max(self.acknowledged, mine)
-            seen = self.processes[process].acknowledged
-            self.processes[process].acknowledged = max(seen, mine)
+            if not here.core.pending.waiting:
+                self.acknowledged = max(self.acknowledged, mine)
             if then_read:
                 return await self._read(process, late, fail=False, anew=False)
             return (mine, "changed")
 
-        return Own(steps())
+        return self._at(process, steps())
 
     async def _invalidate(self, how: str, process: int, version: int) -> None:
         engine = self.processes[process].engine
@@ -285,19 +351,61 @@ class World:
             case _:
                 raise AssertionError(how)
 
-    def check(self, ends: list[End], *, crashed: Sequence[int] = ()) -> None:
+    def check(self, ends: list[End]) -> None:
         """Check the law, and that nobody was left waiting who need not be."""
         for end in ends:
             if isinstance(end.error, AssertionError):
                 raise end.error
-        someone_crashed = any(end.crashed for end in ends)
+        homes = self._played
+        crashed = {homes[number] for number, end in enumerate(ends) if end.crashed}
         for number, end in enumerate(ends):
-            over = end.crashed or end.error is not None or end.value is not None
-            left_alone = someone_crashed and number not in crashed
-            assert over or left_alone, f"{number} is still waiting"
+            alone = number >= len(homes) or homes[number] in crashed
+            assert end.over or end.crashed or (alone and crashed), f"{number} is still waiting"
+        if not crashed:
+            assert not any(process.core.pending.waiting for process in self.processes)
+            self.acknowledged = max(
+                self.acknowledged, *(process.acknowledged for process in self.processes)
+            )
         for number, process in enumerate(self.processes):
             value = process.read()
             if value is not None:
                 assert value[0] >= self.acknowledged, (
                     f"process {number} still has version {value[0]}, not {self.acknowledged}"
                 )
+
+
+def lose_once(stage: Stage, lost: str, operation: str, key: str, *, after: int = 0) -> None:
+    """Lose the request or the reply of one operation, and of no other."""
+    seen = 0
+
+    def lose(done: str, on: str) -> str:
+        nonlocal seen
+        seen += (done, on) == (operation, key)
+        return lost if (done, on) == (operation, key) and seen == after + 1 else ""
+
+    stage.store.lose = lose
+
+
+def play(
+    build: Build,
+    *,
+    crash: Sequence[int] = (),
+    more: Callable[[World, list[End]], None] | None = None,
+    some: int = 0,
+) -> int:
+    """Play the callers in every order, or in `some`; those of `crash` may also stop anywhere."""
+
+    def scene(stage: Stage) -> Scene:
+        world, callers = build(stage)
+
+        def check(ends: list[End]) -> None:
+            world.check(ends)
+            if more is not None:
+                more(world, ends)
+
+        return world.scene(callers, check)
+
+    if some:
+        play_some_orders(scene, some, seed=some, crash=crash)
+        return some
+    return play_every_order(scene, crash=crash)

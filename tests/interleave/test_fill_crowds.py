@@ -46,6 +46,6 @@ def test_crowds(crowd: str, *, near: bool, stale: bool, crash: bool) -> None:
                 stage.clock.advance(5.0)
             world.check(ends)
 
-        return Scene(callers, check)
+        return world.scene(callers, check)
 
     play_some_orders(scene, 300, seed=len(crowd), crash=(0, 1) if crash else ())

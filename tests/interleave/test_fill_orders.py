@@ -3,8 +3,9 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import cache_scene
 import pytest
-from cache_scene import KEY, STORE_KEY, TAG, Own, World
+from cache_scene import KEY, STORE_KEY, TAG, World
 
 from holdfast.testing.interleave import Caller, End, Scene, Stage, play_every_order
 
@@ -31,17 +32,11 @@ def play(
 ) -> int:
     """Play the callers in every order; with `crash`, each of them may also stop anywhere."""
 
-    def scene(stage: Stage) -> Scene:
-        world, callers = build(stage)
+    def unless_crashed(here: World, ends: list[End]) -> None:
+        if more is not None and not any(end.crashed for end in ends):
+            more(here, ends)
 
-        def check(ends: list[End]) -> None:
-            world.check(ends)
-            if more is not None and not any(end.crashed for end in ends):
-                more(world, ends)
-
-        return Scene(callers, check)
-
-    return play_every_order(scene, crash=(0, 1) if crash else ())
+    return cache_scene.play(build, crash=(0, 1) if crash else (), more=unless_crashed)
 
 
 def world(stage: Stage, setting: Setting, **more: object) -> World:
@@ -301,7 +296,7 @@ def test_a_failed_creation_serves_no_stale_value_that_was_invalidated(
             return value
 
         last = len(here.processes) - 1
-        return here, [Own(judged()), here.change(how, last, then_read=False)]
+        return here, [judged(), here.change(how, last, then_read=False)]
 
     assert play(build) > 1
 
@@ -368,7 +363,7 @@ def test_a_creation_may_ask_for_its_own_key() -> None:
         async def nested() -> object:
             return await engine.get_or_create(here.item, outer, here.policy)
 
-        return here, [Own(nested())]
+        return here, [nested()]
 
     def kept(here: World, ends: list[End]) -> None:
         assert ends[0].value == (0, "inner")
@@ -397,7 +392,7 @@ def test_two_creations_that_need_each_other_end() -> None:
 
         def asking(name: str, other: str) -> Caller:
             create = creating(name, other)
-            return Own(engine.get_or_create(space.item(name), create, here.policy))
+            return engine.get_or_create(space.item(name), create, here.policy)
 
         return here, [asking("a", "b"), asking("b", "a")]
 

@@ -37,6 +37,7 @@ def passed(ends: list[End]) -> int:
 def test_hit_and_hit_are_both_charged(crash: list[int], *, together: bool) -> None:
     def scene(stage: Stage) -> Scene:
         mine, yours = Turns(), Turns()
+        stage.waits.patient = True  # nobody waits as long as until the deadline
 
         def check(ends: list[End]) -> None:
             assert not [end.error for end in ends if end.error]

@@ -2,7 +2,8 @@
 
 Law: a caller is a coroutine over a store that pauses before each operation. Whoever plays it
 decides who goes on next, so every order (and a crash between any two operations) is one run,
-repeatable to the step. Nothing here knows what is played.
+repeatable to the step. Of orders that differ only in the turns of what cannot meet, one is played.
+Nothing here knows what is played.
 
     def scene(stage: Stage) -> Scene:
         stage.rows.put("n", b"0")
@@ -14,254 +15,194 @@ repeatable to the step. Nothing here knows what is played.
 """
 
 import contextlib
+import contextvars
 import random
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from holdfast.errors import StoreTimeout
-from holdfast.locks import Flight
-from holdfast.store.memory import MemoryStore
-from holdfast.testing.clock import ManualClock
+from holdfast.testing.stage import Caller, Pause, Stage
 
-__all__ = ["End", "Scene", "Stage", "play_every_order", "play_some_orders"]
+__all__ = ["Caller", "End", "Scene", "Stage", "play_every_order", "play_some_orders"]
 
-Caller = Coroutine[object, None, object]
-T = TypeVar("T")
 _TOO_LONG = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Where a caller stands: before a store operation, asleep, or waiting for a flight."""
-
-    operation: str
-    key: str = ""
-    flight: Flight | None = None
-
-    def __await__(self) -> Generator["Pause", None, None]:
-        yield self
-
-    @property
-    def over(self) -> bool:
-        """Whether the caller may go on."""
-        if self.flight is None:
-            return True
-        return self.flight.looked if self.operation == "look" else self.flight.landed
-
-
-class PausingStore:
-    """An `AsyncStore` over `rows` whose every operation pauses first.
-
-    Attributes:
-        lose: Called with operation and key; "request" loses the operation, "reply" does it and then
-            raises `StoreTimeout` as a server does whose answer got lost, "" does neither.
-    """
-
-    def __init__(self, rows: MemoryStore) -> None:
-        self.rows = rows
-        self.lose: Callable[[str, str], str] = lambda _operation, _key: ""
-
-    async def _pause(self, operation: str, key: str) -> bool:
-        await Pause(operation, key)
-        lost = self.lose(operation, key)
-        if lost == "request":
-            raise StoreTimeout("stage", "the request was lost")
-        return lost == "reply"
-
-    async def get(self, key: str) -> bytes | None:
-        lost = await self._pause("get", key)
-        value = self.rows.get(key)
-        return _answer(value, lost=lost)
-
-    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        lost = await self._pause("get_many", " ".join(keys))
-        return _answer(self.rows.get_many(keys), lost=lost)
-
-    async def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        lost = await self._pause("put", key)
-        self.rows.put(key, value, ttl)
-        _answer(None, lost=lost)
-
-    async def put_many(self, items: Mapping[str, bytes], ttl: float | None = None) -> None:
-        for key, value in items.items():  # not atomic, and said to be so: others may come between
-            await self.put(key, value, ttl)
-
-    async def delete(self, key: str) -> bool:
-        lost = await self._pause("delete", key)
-        return _answer(self.rows.delete(key), lost=lost)
-
-    async def delete_many(self, keys: Sequence[str]) -> int:
-        return sum([await self.delete(key) for key in keys])
-
-    async def swap(
-        self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
-    ) -> bool:
-        lost = await self._pause("swap", key)
-        return _answer(self.rows.swap(key, old, new, ttl), lost=lost)
-
-    async def ping(self) -> None:
-        await self._pause("ping", "")
-
-    async def close(self) -> None:
-        self.rows.close()
-
-
-def _answer(value: T, *, lost: bool) -> T:
-    if lost:
-        raise StoreTimeout("stage", "the reply was lost")
-    return value
-
-
-class StageWaits:
-    """`bridge.Waits` on a stage: a sleep moves the stage's clock, a join waits to be let on.
-
-    Who would wait only for so long is let on at any time, and told how much has come to pass.
-    """
-
-    detaches = False
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-
-    def now(self) -> float:
-        """Return the stage's time."""
-        return self._clock()
-
-    async def sleep(self, seconds: float) -> None:
-        await Pause("sleep")
-        self._clock.advance(seconds)
-
-    async def join(
-        self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
-    ) -> bool:
-        if timeout is not None:
-            await self.sleep(timeout)
-            return flight.looked if or_looked else flight.landed
-        await Pause("look" if or_looked else "join", flight=flight)
-        return True
-
-    def start(
-        self,
-        steps: Callable[[], Coroutine[object, None, object]],
-        over: Callable[[], object],
-        *,
-        hurried: bool,
-    ) -> None:
-        """Refuse: on a stage every caller is one that was put there."""
-        raise NotImplementedError
-
-
-class Stage:
-    """Where callers meet.
-
-    Attributes:
-        clock: The time of everybody.
-        rows: What the store holds, to be read and written without a pause.
-        store: The same rows as an `AsyncStore` that pauses before each operation.
-        waits: How engines wait here.
-        log: What was done so far: the number of the caller and where he stood.
-    """
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.rows = MemoryStore("stage", clock=self.clock)
-        self.store = PausingStore(self.rows)
-        self.waits = StageWaits(self.clock)
-        self.log: list[tuple[int, Pause | str]] = []
-
-    async def pause(self, label: str = "") -> None:
-        """Let others go on here: what a caller does when his application takes its time."""
-        await Pause("pause", label)
 
 
 @dataclass(slots=True)
 class End:
-    """How a caller ended: with a value, with an error, or not at all."""
+    """How a caller ended: with a value, with an error, or not at all.
+
+    Attributes:
+        value: What he returned.
+        error: What he raised.
+        crashed: Whether he stopped for ever in the middle.
+        over: Whether he came to an end of his own.
+    """
 
     value: object = None
     error: Exception | None = None
     crashed: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The callers, and what must hold when all have ended."""
+    """The callers, and what must hold when all have ended.
+
+    Attributes:
+        callers: Each runs in a context of his own, as a thread or a task does.
+        check: Given how each ended: first the callers, then what they started.
+        homes: The process of each caller: those of different processes share the store and the
+            clock, and meet nowhere else. Empty: all are in one.
+    """
 
     callers: Sequence[Caller]
     check: Callable[[list[End]], None]
+    homes: Sequence[int] = ()
 
 
-@dataclass(slots=True)
+class _Step(NamedTuple):
+    """What may come next: `number` goes on from where he stands, or crashes there."""
+
+    number: int
+    crash: bool
+    home: int
+    pause: Pause
+
+    def meets(self, other: "_Step") -> bool:
+        if self.number == other.number or (self.crash and other.crash):
+            return True
+        if self.crash or other.crash:
+            return False
+        return self.home == other.home or self.pause.meets(other.pause)
+
+
 class _Run:
-    scene: Scene
-    stage: Stage
-    may_crash: frozenset[int]
-    ends: list[End] = field(default_factory=list)
-    standing: dict[int, Pause] = field(default_factory=dict)
-    crashed: int | None = None
+    """One order of a scene, as far as it has come."""
 
-    def start(self) -> None:
-        for number, caller in enumerate(self.scene.callers):
-            self.ends.append(End())
-            self._resume(number, caller)
+    def __init__(self, scene: Scene, stage: Stage, may_crash: Sequence[int]) -> None:
+        self.stage = stage
+        self.ends: list[End] = []
+        self._may_crash = may_crash
+        self._callers: list[Caller] = []
+        self._contexts: list[contextvars.Context] = []
+        self._homes: list[int] = []
+        self._standing: dict[int, Pause] = {}
+        self._crashed = False
+        homes = scene.homes or [0] * len(scene.callers)
+        for caller, home in zip(scene.callers, homes, strict=True):
+            self._enter(caller, home, contextvars.copy_context())
+        for number in range(len(scene.callers)):
+            self._resume(number)
 
-    def choices(self) -> list[tuple[int, bool]]:
-        """Return who may go on; with True, who may crash where he stands."""
-        able = [number for number, pause in self.standing.items() if pause.over]
-        going = [(number, False) for number in able]
-        if self.crashed is None:
-            going += [(number, True) for number in able if number in self.may_crash]
-        if self.standing and not going and self.crashed is None:
-            raise AssertionError(f"everybody waits for somebody: {self.standing}")
-        return going
+    def _enter(self, caller: Caller, home: int, context: contextvars.Context) -> None:
+        self.ends.append(End())
+        self._callers.append(caller)
+        self._contexts.append(context)
+        self._homes.append(home)
 
-    def go(self, number: int, *, crash: bool) -> None:
-        if crash:
-            self.stage.log.append((number, "crash"))
-            self.crashed = number
-            self.ends[number].crashed = True
-            del self.standing[number]
-            return
-        self.stage.log.append((number, self.standing.pop(number)))
-        self._resume(number, self.scene.callers[number])
+    def steps(self) -> list[_Step]:
+        """Return what may come next."""
+        able = [(who, pause) for who, pause in self._standing.items() if pause.over]
+        steps = [_Step(who, False, self._homes[who], pause) for who, pause in able]  # noqa: FBT003 - a field
+        if self._crashed:
+            return steps
+        steps += [step._replace(crash=True) for step in steps if step.number in self._may_crash]
+        if self._standing and not steps:
+            raise AssertionError(f"everybody waits for somebody: {self._standing}")
+        return steps
 
-    def _resume(self, number: int, caller: Caller) -> None:
+    def go(self, step: _Step) -> None:
+        pause = self._standing.pop(step.number)
+        self.stage.log.append((step.number, "crash" if step.crash else pause))
+        if step.crash:
+            self._crashed = self.ends[step.number].crashed = True
+        else:
+            self._resume(step.number)
+
+    def _resume(self, number: int) -> None:
+        end = self.ends[number]
         try:
-            pause = caller.send(None)
+            pause = self._contexts[number].run(self._callers[number].send, None)
         except StopIteration as done:
-            self.ends[number].value = done.value
+            end.value, end.over = done.value, True
         except Exception as error:  # noqa: BLE001 - how a caller ends is for the check to judge
-            self.ends[number].error = error
+            end.error, end.over = error, True
         else:
             assert isinstance(pause, Pause), f"awaited something that is not on stage: {pause!r}"
-            self.standing[number] = pause
+            self._standing[number] = pause
+        begun, self.stage.waits.begun = self.stage.waits.begun, []
+        for caller in begun:
+            self._enter(caller, self._homes[number], self._contexts[number].copy())
+            self._resume(len(self._callers) - 1)
 
     def close(self) -> None:
-        for caller in self.scene.callers:
+        for caller in self._callers:
             with contextlib.suppress(RuntimeError):  # a crashed caller cleans up nothing
                 caller.close()
 
 
 def _play(
     scene: Callable[[Stage], Scene],
-    choose: Callable[[int], int],
-    may_crash: frozenset[int],
+    choose: Callable[[list[_Step]], _Step | None],
+    may_crash: Sequence[int],
 ) -> None:
+    """Play one order, up to where `choose` returns None."""
     stage = Stage()
-    run = _Run(scene(stage), stage, may_crash)
+    here = scene(stage)
+    run = _Run(here, stage, may_crash)
     try:
-        run.start()
-        while choices := run.choices():
-            number, crash = choices[choose(len(choices))]
-            run.go(number, crash=crash)
+        while steps := run.steps():
+            step = choose(steps)
+            if step is None:
+                return
+            run.go(step)
             assert len(stage.log) < _TOO_LONG, "they go on for ever"
-        run.scene.check(run.ends)
+        here.check(run.ends)
     except AssertionError as error:
         lines = "\n".join(f"  {number}: {what}" for number, what in stage.log[:200])
         raise AssertionError(f"{error}\nin this order:\n{lines}\nends: {run.ends}") from error
     finally:
         run.close()
+
+
+@dataclass(slots=True)
+class _Fork:
+    """A moment of a run: what may come next there, and what was played or is asleep.
+
+    What was played here and does not meet the step that is played now need not be played after it
+    either, until something meets it: it is asleep (Godefroid, "Partial-Order Methods", 1996).
+    """
+
+    steps: list[_Step]
+    asleep: list[_Step]
+    at: int = 0
+
+    @property
+    def step(self) -> _Step:
+        return self.steps[self.at]
+
+    def next(self, steps: list[_Step]) -> "_Fork":
+        """Return the moment after `step`, where `steps` may come next."""
+        asleep = [each for each in self.asleep + self.steps[: self.at] if not each.meets(self.step)]
+        known = {(each.number, each.crash) for each in asleep}
+        return _Fork([each for each in steps if (each.number, each.crash) not in known], asleep)
+
+
+class _Path:
+    """One way through the moments of `forks`, and on from their end."""
+
+    def __init__(self, forks: list[_Fork]) -> None:
+        self._forks = forks
+        self._passed = 0
+
+    def choose(self, steps: list[_Step]) -> _Step | None:
+        forks = self._forks
+        if self._passed == len(forks):
+            forks.append(forks[-1].next(steps) if forks else _Fork(steps, []))
+        fork = forks[self._passed]
+        self._passed += 1
+        return fork.step if fork.steps else None  # None: whatever may come was played elsewhere
 
 
 def play_every_order(
@@ -278,24 +219,17 @@ def play_every_order(
     Raises:
         AssertionError: The scene's check failed, or callers wait for each other; with the order.
     """
-    path: list[int] = []
+    path: list[_Fork] = []
     played = 0
     while True:
-        widths: list[int] = []
-
-        def choose(width: int, path: list[int] = path, widths: list[int] = widths) -> int:
-            widths.append(width)
-            return path[len(widths) - 1] if len(widths) <= len(path) else 0
-
-        _play(scene, choose, frozenset(crash))
-        played += 1
+        _play(scene, _Path(path).choose, crash)
+        played += bool(not path or path[-1].steps)
         assert played <= at_most, f"more than {at_most} orders"
-        path = path + [0] * (len(widths) - len(path))
-        while path and path[-1] + 1 >= widths[len(path) - 1]:
+        while path and path[-1].at + 1 >= len(path[-1].steps):
             path.pop()
         if not path:
             return played
-        path[-1] += 1
+        path[-1].at += 1
 
 
 def play_some_orders(
@@ -304,4 +238,4 @@ def play_some_orders(
     """Play `count` orders of `scene` drawn with `seed`: for three callers and more."""
     draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
     for _ in range(count):
-        _play(scene, draw.randrange, frozenset(crash))
+        _play(scene, draw.choice, crash)
