@@ -151,10 +151,16 @@ class Flights:
         """Return whether there is a flight of `key`."""
         return key in self._flights
 
-    def forget(self, key: str) -> None:
-        """Let the next who boards `key` fly anew; who waits already goes on waiting."""
+    def forget(self, key: str, flight: Flight | None = None) -> None:
+        """Let the next who boards `key` fly anew; who waits already goes on waiting.
+
+        Args:
+            key: Whose flight.
+            flight: The one that is meant; another that came after it stays.
+        """
         with self._guard:
-            self._flights.pop(key, None)
+            if flight is None or self._flights.get(key) is flight:
+                self._flights.pop(key, None)
 
     def land(self, key: str, flight: Flight, error: BaseException | None = None) -> None:
         """End `flight`; the next who boards `key` flies anew."""

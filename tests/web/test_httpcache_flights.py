@@ -263,6 +263,10 @@ def test_a_renewal_that_fails_is_logged_and_tried_again(caplog: pytest.LogCaptur
     while "could not be made anew" not in caplog.text:
         assert time.monotonic() < end
         time.sleep(0.01)
+    calls = here.calls
+    assert [here.get().body for _ in range(3)] == [b"1"] * 3
+    assert here.calls == calls  # the application is left in peace for a second
+    here.clock.advance(2)
     here.says = Said(b"2")
     ask_until(lambda: here.get().body, b"2")
 

@@ -17,8 +17,9 @@ from holdfast.cache.policy import Options
 from holdfast.cache.reads import Call
 from holdfast.cache.space import ANY
 from holdfast.entry import Age
+from holdfast.errors import CodecError, ConfigError
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "require_writable"]
 
 _PATIENCE, _PAUSE = 5.0, 0.05
 _PLAIN: Options = {
@@ -77,8 +78,11 @@ class Draft:
         is_fresh = found.age(self._engine._core.clock()) is Age.FRESH
         return is_fresh and bool(found.value != self._unwanted)
 
-    async def keep(self, value: Any, *, ttl: float, tags: Sequence[str] = ()) -> None:
+    async def keep(self, value: Any, *, ttl: float, tags: Sequence[str] = ()) -> bool:
         """Keep the value, unless something it depends on was invalidated since `begin`.
+
+        Returns:
+            Whether it was put where it can be found.
 
         Args:
             value: What the codec can write.
@@ -87,11 +91,13 @@ class Draft:
         """
         base, self._base = self._base, None
         if base is None or self._fill is None:
-            return
+            return False
         now = Creation(self._item.name)
         now.tags, now.seconds = list(tags), ttl
         took = max(0.0, self._fill.core.clock() - self._started)
         await self._fill.made(base, now, value, (self._started, took))
+        is_near = self._item.near in self._fill.core.near.cells
+        return ttl > 0 and (is_near or (self._fill.far is not None and self._fill.replaced))
 
     async def end(self) -> None:
         """Let others make it; what was not kept is dropped. Twice is fine."""
@@ -102,6 +108,26 @@ class Draft:
                 await fill.end()
             finally:
                 fill.core.near.release(fill.hold)
+
+
+def require_writable(face: Any, value: Any) -> None:
+    """Make sure that a cache can keep values such as `value`.
+
+    Args:
+        face: The cache, or its async face.
+        value: One of them.
+
+    Raises:
+        ConfigError: There is a store, and the codec cannot write it.
+    """
+    if face._engines.store is None:
+        return
+    try:
+        face._core.coding.encode(face._space.item("value"), value)
+    except CodecError as error:
+        raise ConfigError(
+            f"the codec of this cache cannot write what is to be kept: {error}"
+        ) from error
 
 
 async def _never() -> Any:

@@ -41,7 +41,11 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
             await _sent(step, send)
         elif step.place is None:
             step.fields = {**scope, NOTES: step.notes}
-            await self.app(step.fields, receive, _passing(engine, step, send, self.settings))
+            passing = _Passing(engine, step, send, self.settings)
+            try:
+                await self.app(step.fields, receive, passing)
+            finally:
+                await passing.changed()
         else:
             await self._fetched(step, scope, receive, send)
 
@@ -53,14 +57,15 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
             headers[key] = f"{headers[key]}{joint}{value}" if key in headers else value
         server = scope.get("server") or ("", None)
         private = self.settings.private
-        path = scope["path"]
+        path, root = scope["path"], scope.get("root_path", "")
+        raw = (scope.get("raw_path") or path.encode("utf-8", "replace")).decode("latin-1")
         return Asked(
             method=scope["method"],
             scheme=scope.get("scheme", "http"),
             host=headers.get("host") or f"{server[0]}:{server[1]}",
             path=path,
-            raw=(scope.get("raw_path") or path.encode("utf-8", "replace")).decode("latin-1"),
-            query=scope.get("query_string", b"").decode("latin-1"),
+            raw=f"{root}\n{raw}",  # some dispatchers take the root off the path
+            query=self.settings.without_ignored(scope.get("query_string", b"").decode("latin-1")),
             headers=headers,
             owner=None if private is None else private(AsgiRequest(scope)),
         )
@@ -68,9 +73,16 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
     async def _fetched(self, fetch: Fetch, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application for a page that may be stored."""
         response = _Response(self._engine, fetch, send, self.settings)
+
+        async def hearing() -> Any:
+            message = await receive()
+            if message.get("body"):  # HTTP/2 need not announce it
+                fetch.asked = fetch.asked.with_body()
+            return message
+
         fetch.fields = _with_conditions(scope, fetch)
         try:
-            await self.app(fetch.fields, receive, response)
+            await self.app(fetch.fields, hearing, response)
             await response.flush()
         except Exception as error:
             stale = None if response.is_begun else await self._engine.failed(fetch, error)
@@ -99,6 +111,8 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
                     start.update(message)
                 elif message["type"] == "http.response.body":
                     data.extend(message.get("body", b""))
+                    if len(data) > self.settings.max_body:  # not kept, and may have no end
+                        raise OSError("a page to be renewed is too long")
                     if not message.get("more_body", False):
                         over.set()
 
@@ -179,7 +193,7 @@ class _Response:
         status = _status(self._start["status"])
         if not self.is_begun:
             if not more:
-                await self._answer(body)
+                await self._answer(bytes(body))  # it may be a buffer that is used again
                 return
             if await self._engine.begins(self._fetch, status, self._headers):
                 self._data = bytearray()
@@ -199,19 +213,31 @@ class _Response:
         await self._engine.ended(self._fetch, in_vain=True)
 
 
-def _passing(engine: Engine, fetch: Fetch, send: Send, settings: Settings) -> Send:
-    """Return the `send` of an application whose answer is not for others."""
+class _Passing:
+    """The `send` of an application whose answer is not for others."""
 
-    async def send_on(message: Message) -> None:
+    def __init__(self, engine: Engine, fetch: Fetch, send: Send, settings: Settings) -> None:
+        self._engine = engine
+        self._asked = fetch.asked
+        self._why = fetch.why
+        self._send = send
+        self._tag_header = settings.tag_header
+        self._status = 0
+        self._headers: Headers = []
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers, _ = taken_tags(_text(message.get("headers", ())), settings.tag_header)
-            await engine.changed(fetch.asked, message["status"], headers)
-            if fetch.asked.is_safe:
-                headers.append(("Cache-Status", cache_status(fwd=fetch.why)))
+            headers, _ = taken_tags(_text(message.get("headers", ())), self._tag_header)
+            self._status, self._headers = message["status"], headers
+            await self.changed()
+            if self._asked.is_safe:
+                headers = [*headers, ("Cache-Status", cache_status(fwd=self._why))]
             message = {**message, "headers": _octets(headers)}
-        await send(message)
+        await self._send(message)
 
-    return send_on
+    async def changed(self) -> None:
+        """Forget what the request changed: at its start and, for what follows, at its end."""
+        await self._engine.changed(self._asked, self._status, self._headers)
 
 
 def _with_conditions(scope: Scope, fetch: Fetch) -> dict[str, Any]:
@@ -219,7 +245,9 @@ def _with_conditions(scope: Scope, fetch: Fetch) -> dict[str, Any]:
     changes = {name.encode(): value for name, value in fetch.conditions.items()}
     headers = [header for header in scope["headers"] if header[0].lower() not in changes]
     headers += [(name, value.encode("latin-1")) for name, value in changes.items() if value]
-    return {**scope, "method": fetch.asked.method, "headers": headers, NOTES: fetch.notes}
+    query = fetch.asked.query.encode("latin-1")
+    asked = {"method": fetch.asked.method, "query_string": query, "headers": headers}
+    return {**scope, **asked, NOTES: fetch.notes}
 
 
 async def _sent(answer: Reply, send: Send) -> None:

@@ -8,17 +8,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from urllib.parse import unquote_plus
 
 from holdfast.web.httpcache.fields import Directives, directives, words
-from holdfast.web.httpcache.settings import Settings
 
-__all__ = ["OF_A_PART", "Asked", "page_name", "path_name", "variant_name"]
+__all__ = ["OF_A_PART", "Asked", "origin", "page_name", "path_name", "variant_name"]
 
 _PRECONDITIONS = ("if-match", "if-unmodified-since")
 OF_A_PART = ("range", "if-range")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-_ANY_ORDER = {"accept-encoding", "accept-language", "accept", "accept-charset"}
+_ANY_ORDER = {"accept-encoding"}
+"""Of languages and types alike in weight, many applications take the one that is named first."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Asked:
         host: The host and its port, as the Host header says.
         path: The path, decoded: what `purge` names.
         raw: The path as it was sent, if the server tells, else as `path`.
-        query: What follows the question mark.
+        query: What follows the question mark, without the parameters that change nothing.
         headers: By name in lower case; several of a name are joined by commas.
         owner: Whose page is wanted; None: everybody's.
     """
@@ -77,6 +76,10 @@ class Asked:
         """Whether the answer to it could be one for others."""
         return self.may_be_served and self.method == "GET" and "range" not in self.headers
 
+    def with_body(self) -> "Asked":
+        """Return the request as one that has a body, which no header had announced."""
+        return replace(self, headers={**self.headers, "transfer-encoding": "chunked"})
+
     def for_all(self) -> "Asked":
         """Return the request for the whole page that this one, of a part or a HEAD, is about."""
         if self.may_be_stored:
@@ -94,29 +97,21 @@ def _digest(*parts: str) -> str:
     return state.hexdigest()
 
 
+def origin(scheme: str, host: str) -> str:
+    """Return scheme and host as they are compared: lower case, without the port of the scheme."""
+    return f"{scheme}://{host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, '?'))}"
+
+
 def path_name(path: str) -> str:
     """Return the key of what all pages of a path depend on, whatever their host and query."""
     return f"path:{_digest(path)}"
 
 
-def page_name(asked: Asked, root: str, settings: Settings) -> str:
+def page_name(asked: Asked, root: str) -> str:
     """Return the key of the page `asked` wants, under the path record `root`."""
-    host = asked.host.lower().removesuffix(_DEFAULT_PORTS.get(asked.scheme, "\n"))
     owner = () if asked.owner is None else (asked.owner,)
-    query = _query(asked.query, settings)
-    return f"page:{_digest(root, asked.scheme, host, asked.path, asked.raw, query, *owner)}"
-
-
-def _query(query: str, settings: Settings) -> str:
-    """Return the query without what changes nothing; the order stays, for it may mean something."""
-    if settings.ignored is None or not query:
-        return query
-    ignored = settings.ignored
-    return "&".join(
-        pair
-        for pair in query.split("&")
-        if not ignored.fullmatch(unquote_plus(pair.partition("=")[0]))
-    )
+    where = (origin(asked.scheme, asked.host), asked.path, asked.raw, asked.query)
+    return f"page:{_digest(root, *where, *owner)}"
 
 
 def variant_name(asked: Asked, page: str, names: Sequence[str]) -> str:

@@ -82,7 +82,7 @@ class Engine:
             if answer is not None:
                 return answer
             why = _why(place, found)
-            if not asked.may_be_stored or self._is_passed(place.ticket, now):
+            if not asked.may_be_stored or self._is_passed(place, now):
                 break
             flight, mine = self._flights.board(place.ticket)
             if mine:
@@ -93,7 +93,7 @@ class Engine:
             if found is Verdict.REQUEST or (place.page and is_never_fresh(place.page)):
                 break  # what another is told is not what he asked for
             if not await self._waits.join(flight, _PATIENCE):
-                self._flights.forget(place.ticket)
+                self._flights.forget(place.ticket, flight)
         return self._pass(asked, why)
 
     def _served(
@@ -112,8 +112,8 @@ class Engine:
             return self._hit(page, asked, now, detail="stale-if-error")  # nor is it asked by each
         return None
 
-    def _is_passed(self, ticket: str, now: float) -> bool:
-        return self._passing.knows(ticket, now) or self._failing.knows(ticket, now)
+    def _is_passed(self, place: Place, now: float) -> bool:
+        return self._passing.knows(place.crowd, now) or self._failing.knows(place.ticket, now)
 
     def _hit(self, page: Page, asked: Asked, now: float, detail: str | None = None) -> Reply:
         age = page.age_at(now)
@@ -138,6 +138,8 @@ class Engine:
 
     def _renew(self, place: Place, background: Callable[[], Call]) -> None:
         """Have a stale page made anew beside this request, if nobody does so already."""
+        if self._failing.knows(place.ticket, self.settings.clock()):
+            return
         flight, mine = self._flights.board(place.ticket)
         if not mine:
             return
@@ -161,6 +163,9 @@ class Engine:
                 return
             try:
                 await self.answered(fetch, *await call(fetch))
+            except Exception:
+                self._gave_nothing(fetch, 500)
+                raise
             finally:
                 await self.ended(fetch)
         except Exception:  # noqa: BLE001 - nobody is left to raise it to
@@ -188,7 +193,7 @@ class Engine:
         page, code = fetch.stale, int(status[:3])
         try:
             if page is not None and code in _FAILURES and self._may_replace(page):
-                self._gave_nothing(fetch, failed=True)
+                self._gave_nothing(fetch, code)
                 return self._hit(page, fetch.asked, self.settings.clock(), "stale-if-error")
             if page is not None and code == 304:
                 response = renewed(fetch, page, headers, self.settings)
@@ -215,7 +220,7 @@ class Engine:
         answer = Answer(int(status[:3]), headers, touched=fetch.is_touched)
         if forbids(fetch.asked, answer, self.settings, self.settings.clock()) is None:
             return True
-        self._gave_nothing(fetch, failed=answer.code in _FAILURES)
+        self._gave_nothing(fetch, answer.code)
         await self.ended(fetch)
         return False
 
@@ -232,29 +237,37 @@ class Engine:
         if place is None:
             return False
         if response.forbidden or page is None:
-            self._gave_nothing(fetch, failed=int(response.status[:3]) in _FAILURES)
+            self._gave_nothing(fetch, int(response.status[:3]))
             return False
         ttl, tags = keep_for(page, self.settings.clock()), [*fetch.tags, *fetch.notes.tags]
         try:
             is_kept = await self.shelf.keep(place, page, ttl, names=response.names, tags=tags)
-        except CodecError:
-            _log.exception("this cache keeps no pages: its codec must be able to write bytes")
+        except CodecError:  # of a codec that is not ours
+            _log.exception("%s could not be written", place.asked.path)
+            self._gave_nothing(fetch)
             return False
         if is_kept:
-            self._passing.discard(place.ticket)
+            self._passing.discard(place.crowd)
             self._failing.discard(place.ticket)
         return is_kept
 
-    def _gave_nothing(self, fetch: Fetch, *, failed: bool) -> None:
-        """Let who waits ask for himself, all at once: one after the other would take too long."""
-        if fetch.place is not None:
-            names, pause = (self._failing, _RETRY_AFTER) if failed else (self._passing, _PASS_FOR)
-            names.add(fetch.place.ticket, self.settings.clock() + pause)
+    def _gave_nothing(self, fetch: Fetch, code: int = 200) -> None:
+        """Let who waits ask for himself, all at once: one after the other would take too long.
+
+        Args:
+            fetch: The request.
+            code: The status of the answer to it; an error may be the fault of this request alone.
+        """
+        place, now = fetch.place, self.settings.clock()
+        if place is not None and code in _FAILURES:
+            self._failing.add(place.ticket, now + _RETRY_AFTER)
+        elif place is not None:
+            self._passing.add(place.crowd, now + (_PASS_FOR if code < 400 else _RETRY_AFTER))
 
     async def failed(self, fetch: Fetch, error: Exception) -> Reply | None:
         """Return the stale page to be served because the application raised; None: raise on."""
         page = fetch.stale
-        self._gave_nothing(fetch, failed=True)
+        self._gave_nothing(fetch, 500)
         await self.ended(fetch)
         if page is None or not self._may_replace(page):
             return None
@@ -266,13 +279,13 @@ class Engine:
 
         Args:
             fetch: The request.
-            in_vain: Its response was too long or broke off: the others need not wait in turn.
+            in_vain: Its response cannot be collected: the others need not wait in turn.
         """
         place, flight, fetch.flight = fetch.place, fetch.flight, None
         if place is None or flight is None:
             return
         if in_vain:
-            self._gave_nothing(fetch, failed=False)
+            self._gave_nothing(fetch)
         self._flights.land(place.ticket, flight)
         await self.shelf.end(place)
 

@@ -51,7 +51,12 @@ class Notes:
     def is_touched(self, fields: Mapping[str, Any]) -> bool:
         """Return whether a session was looked at; `fields` is the environ or the scope."""
         outside = [fields.get("holdfast.session"), fields.get("session")]
-        return any(getattr(one, "accessed", False) for one in [*self.sessions, *outside])
+        return any(map(_is_accessed, [*self.sessions, *outside]))
+
+
+def _is_accessed(session: object) -> bool:
+    """Return whether a session was looked at; of one that does not say so, whether it has data."""
+    return bool(session.accessed if hasattr(session, "accessed") else session)
 
 
 @dataclass(slots=True)

@@ -32,8 +32,7 @@ _LONGEST = 2**31
 """Seconds: RFC 9111 1.2.2 lets a cache read anything longer as this."""
 _DIRECTIVE = re.compile(r'\s*([!#$%&\'*+\-.^_`|~\w]+)(?:=("(?:[^"\\]|\\.)*"|[^,]*))?\s*(?:,|$)')
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
-_SPACES = re.compile(r"[ \t]*,[ \t]*")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 
 
 def all_of(headers: Headers, name: str) -> list[str]:
@@ -49,7 +48,8 @@ def combined(headers: Headers, name: str) -> str | None:
 
 def words(value: str | None) -> list[str]:
     """Return the members of a list such as that of Vary, in lower case."""
-    return [word for word in _SPACES.split((value or "").strip().lower()) if word]
+    parts = (value or "").lower().split(",")
+    return [word for word in map(str.strip, parts) if word]
 
 
 def directives(value: str | None) -> Directives:
@@ -118,7 +118,7 @@ def span(value: str, length: int) -> Span | None:
         None if the header is none of one range of bytes: it is ignored then. A `Span` that begins
         at or after `length` cannot be satisfied.
     """
-    match = _RANGE.fullmatch(value)
+    match = _RANGE.fullmatch(value.strip())
     if match is None or match[1] == match[2] == "" or max(map(len, match.groups())) > 18:
         return None
     if match[1] == "":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from holdfast.web.headers import Headers
-from holdfast.web.httpcache.asked import Asked
+from holdfast.web.httpcache.asked import Asked, origin
 from holdfast.web.httpcache.fetch import Fetch
 from holdfast.web.httpcache.fields import all_of, combined, words
 from holdfast.web.httpcache.page import Page, age_at_arrival, made_tag, storable_headers
@@ -17,6 +17,8 @@ from holdfast.web.httpcache.rules import OWNED, Answer, forbids, lifetime
 from holdfast.web.httpcache.settings import Settings
 
 __all__ = ["Kept", "kept", "paths_changed", "renewed"]
+
+_MOST_NAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ def kept(fetch: Fetch, status: str, headers: Headers, body: bytes, settings: Set
     now = settings.clock()
     answer = Answer(int(status[:3]), headers, touched=fetch.is_touched)
     forbidden = forbids(fetch.asked, answer, settings, now) or _is_not_whole(headers, body)
+    names = _names(fetch, headers)
     if forbidden is None and len(body) > settings.max_body:
         forbidden = "too-long"
+    if forbidden is None and len(names) > _MOST_NAMES:
+        forbidden = "vary"
     if forbidden is not None:
         return Kept(status, forbidden=forbidden)
     page = Page(
@@ -58,12 +63,14 @@ def kept(fetch: Fetch, status: str, headers: Headers, body: bytes, settings: Set
     if settings.etag and answer.code == 200 and page.field("etag") is None:
         tag = ("ETag", made_tag(body))
         page = replace(page, headers=[*page.headers, tag], is_tagged_by_us=True)
-    return Kept(status, page, names=_names(fetch.asked, headers))
+    return Kept(status, page, names=names)
 
 
 def renewed(fetch: Fetch, page: Page, headers: Headers, settings: Settings) -> Kept:
     """Return what becomes of a stale page of which the application said that it is the same."""
     now = settings.clock()
+    if not _is_about(page, headers):
+        return Kept(page.status, page, "other-etag")
     merged = page.renewed(headers)
     more = [header for header in headers if header[0].lower().startswith("set-cookie")]
     answer = Answer(page.code, [*merged.headers, *more], touched=fetch.is_touched)
@@ -74,9 +81,7 @@ def renewed(fetch: Fetch, page: Page, headers: Headers, settings: Settings) -> K
         lifetime=lifetime(answer, now, settings) or 0.0,
     )
     forbidden = forbids(fetch.asked, answer, settings, now)
-    if not _is_about(page, headers):
-        forbidden = "other-etag"
-    return Kept(page.status, merged, forbidden, _names(fetch.asked, merged.headers), more)
+    return Kept(page.status, merged, forbidden, _names(fetch, merged.headers), more)
 
 
 def _is_about(page: Page, headers: Headers) -> bool:
@@ -92,10 +97,11 @@ def _is_not_whole(headers: Headers, body: bytes) -> str | None:
     return "incomplete" if lengths and lengths != {str(len(body))} else None
 
 
-def _names(asked: Asked, headers: Headers) -> list[str]:
-    """Return what the response varies by; for a page with an owner, he stands for the cookie."""
-    names = words(combined(headers, "vary"))
-    return names if asked.owner is None else [name for name in names if name not in OWNED]
+def _names(fetch: Fetch, headers: Headers) -> list[str]:
+    """Return what the page varies by, as others of its address did; an owner is for the cookie."""
+    known = () if fetch.place is None else fetch.place.names
+    more = set(words(combined(headers, "vary"))).difference(known)
+    return [*known, *sorted(more if fetch.asked.owner is None else more - OWNED)]
 
 
 def paths_changed(asked: Asked, headers: Headers) -> list[str]:
@@ -103,7 +109,7 @@ def paths_changed(asked: Asked, headers: Headers) -> list[str]:
 
     Its own, and those that Location and Content-Location name on the same host (RFC 9111 4.4).
     """
-    here = f"{asked.scheme}://{asked.host}"
+    here = origin(asked.scheme, asked.host)
     paths = [asked.path]
     for name in ("location", "content-location"):
         for value in all_of(headers, name):
@@ -111,6 +117,6 @@ def paths_changed(asked: Asked, headers: Headers) -> list[str]:
                 there = urlsplit(urljoin(here + quote(asked.path), value.strip()))
             except ValueError:  # no address
                 continue
-            if f"{there.scheme}://{there.netloc}".lower() == here.lower():
+            if origin(there.scheme, there.netloc) == here:
                 paths.append(unquote(there.path) or "/")
     return list(dict.fromkeys(paths))

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal, Self, Unpack
 
 from holdfast.bridge import LoopWaits, ThreadWaits, drive
 from holdfast.cache import Cache
+from holdfast.cache.draft import require_writable
 from holdfast.errors import ConfigError
 from holdfast.web.httpcache.engine import Engine
+from holdfast.web.httpcache.page import Page
 from holdfast.web.httpcache.settings import Options, settled
 from holdfast.web.httpcache.shelf import Shelf
 
@@ -37,7 +39,8 @@ class CacheMiddleware:
             `private`, `clock`.
 
     Raises:
-        ConfigError: It cannot be seen what `app` is, or an option cannot be meant.
+        ConfigError: It cannot be seen what `app` is, an option cannot be meant, or the codec of
+            the cache knows no bytes.
         TypeError: There is no such option.
     """
 
@@ -75,8 +78,9 @@ class CacheMiddleware:
         self.interface = interface or _interface_of(app)
         self.settings = settings = settled(options)
         pages = cache.namespace(_SPACE)
-        shelf = Shelf(pages, cache, settings)
-        looping = Shelf(pages.aio, cache.aio, settings)
+        require_writable(pages, Page("200 OK", [], b"", 0.0, 0.0, 0.0).stored())
+        shelf = Shelf(pages, cache)
+        looping = Shelf(pages.aio, cache.aio)
         self._shelf = shelf
         self.aio = AsyncPurges(looping)
         if self.interface == "wsgi":

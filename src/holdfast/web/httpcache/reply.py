@@ -58,6 +58,9 @@ def reply(
         return Reply("304 Not Modified", _of_304(page.headers) + ours, b"")
     headers = [header for header in page.headers if header[0].lower() != "content-length"]
     if page.code == 200 and (part := _part(page, asked)) is not None:
+        if not part.body:  # no cache on the way may keep it in the place of the page
+            headers = [one for one in headers if one[0].lower() not in ("cache-control", "expires")]
+            headers.append(("Cache-Control", "no-store"))
         return Reply(part.status, headers + part.headers + ours, part.body)
     if page.code not in (204, 304):
         ours.insert(0, ("Content-Length", str(len(page.body))))

@@ -27,6 +27,8 @@ __all__ = [
 
 _BY_DEFINITION = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}
 _NEVER = {206, 304, 412, 416}
+_OF_ONE_REQUEST = {400, 401, 407, 408, 413, 417, 421, 425, 429, 431}
+"""Statuses that find fault with who asked or how: others ask for the same page better."""
 _UNDERSTOOD = _BY_DEFINITION | {302, 303, 307}
 _STRICT = ("must-revalidate", "proxy-revalidate", "no-cache")
 OWNED = {"cookie", "authorization"}
@@ -85,7 +87,7 @@ def forbids(asked: Asked, answer: Answer, settings: Settings, now: float) -> str
     fresh_for = lifetime(answer, now, settings)
     reasons = {
         "method": not asked.may_be_stored,
-        "status": not 200 <= code <= 599 or code in _NEVER,
+        "status": not 200 <= code <= 599 or code in _NEVER | _OF_ONE_REQUEST,
         "not-understood": "must-understand" in said and not understood,
         "no-store": "no-store" in said and not understood,
         "set-cookie": any(name.lower().startswith("set-cookie") for name, _ in answer.headers),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
+from urllib.parse import unquote_plus
 
 from holdfast.clock import Clock, wall
 from holdfast.durations import Duration, seconds
@@ -28,7 +29,8 @@ class Options(TypedDict, total=False):
         etag: Whether a stored response without ETag gets one made of its body. Default True.
         tag_header: The response header in which the application names tags, separated by commas;
             it does not leave. Default `Cache-Tag`.
-        ignore_query: Query parameters that change nothing, such as `["utm_*", "fbclid"]`.
+        ignore_query: Query parameters that change nothing, such as `["utm_*", "fbclid"]`; an
+            application that makes a page for others does not get them.
         private: Whose page this is: a function of a `holdfast.web.request.Request` that returns
             text, which becomes part of the key, or None for everybody. Pages that belong to
             somebody are kept, each for its owner, though they touch the session, vary by Cookie,
@@ -56,6 +58,20 @@ class Settings:
     ignored: re.Pattern[str] | None
     private: Private | None
     clock: Clock
+
+    def without_ignored(self, query: str) -> str:
+        """Return `query` without what changes nothing; the order stays, for it may mean something.
+
+        A parameter with a semicolon stays too: to some applications what follows is another one.
+        """
+        ignored = self.ignored
+        if ignored is None or not query:
+            return query
+        return "&".join(
+            pair
+            for pair in query.split("&")
+            if ";" in pair or not ignored.fullmatch(unquote_plus(pair.partition("=")[0]))
+        )
 
 
 def settled(options: Options) -> Settings:

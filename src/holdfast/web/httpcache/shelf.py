@@ -19,11 +19,9 @@ from holdfast.cache.draft import Draft
 from holdfast.errors import StoreError
 from holdfast.web.httpcache.asked import Asked, page_name, path_name, variant_name
 from holdfast.web.httpcache.page import Page, load
-from holdfast.web.httpcache.settings import Settings
 
 __all__ = ["Place", "Shelf"]
 
-_MOST_NAMES = 8
 _MOST_VARIANTS = 32
 _DAY = 86_400.0
 _ROOT: Options = {  # whatever the cache's own options are
@@ -85,11 +83,9 @@ class Place:
         variants: The keys of those there are.
         page: What lies there.
         draft: The page that is to lie there.
-        settings: What the user chose.
     """
 
     asked: Asked
-    settings: Settings
     name: str
     root: str | None = None
     names: tuple[str, ...] = ()
@@ -97,10 +93,19 @@ class Place:
     page: Page | None = None
     draft: Draft | None = None
 
+    @property
+    def crowd(self) -> str:
+        """What those have in common who learn from each other that a page is not for all.
+
+        Who signs in must not keep the others' page from being stored.
+        """
+        headers = self.asked.headers
+        return f"{self.ticket} {'cookie' in headers} {'authorization' in headers}"
+
     @cached_property
     def ticket(self) -> str:
         """What those who want the page at once have in common, whatever the root."""
-        name = page_name(self.asked, "", self.settings)
+        name = page_name(self.asked, "")
         return variant_name(self.asked, name, self.names) if self.names else name
 
 
@@ -110,29 +115,25 @@ class Shelf:
     Args:
         pages: The cache's namespace for pages, or the async face of that.
         cache: The cache, or its async face, whose tags they share.
-        settings: What the user chose.
     """
 
-    def __init__(
-        self, pages: Cache | AsyncCache, cache: Cache | AsyncCache, settings: Settings
-    ) -> None:
+    def __init__(self, pages: Cache | AsyncCache, cache: Cache | AsyncCache) -> None:
         self._cache = pages
         self._face = _awaited(pages)
         self._tags = _awaited(cache)
-        self._settings = settings
 
     async def find(self, asked: Asked) -> Place:
         """Return where the page of `asked` lies, with the page if it is there."""
         root = await self._face.get(path_name(asked.path))
         if not isinstance(root, str):
-            return Place(asked, self._settings, "")
-        name = page_name(asked, root, self._settings)
+            return Place(asked, "")
+        name = page_name(asked, root)
         value = await self._face.get(name)
         names, variants = _index(value)
         if names:
             name = variant_name(asked, name, names)
             value = await self._face.get(name)
-        return Place(asked, self._settings, name, root, names, variants, load(value))
+        return Place(asked, name, root, names, variants, load(value))
 
     async def begin(self, place: Place) -> Place | None:
         """Return `place` with a draft: what is invalidated from now on, the page loses to it.
@@ -143,7 +144,7 @@ class Shelf:
         if place.root is None:
             path = path_name(place.asked.path)
             root = await self._face.get_or_create(path, _new_root, **_ROOT)
-            place = replace(place, root=root, name=page_name(place.asked, root, self._settings))
+            place = replace(place, root=root, name=page_name(place.asked, root))
         stale = NOTHING if place.page is None else place.page.stored()
         draft = Draft(self._cache, place.name, instead_of=stale)
         try:
@@ -165,23 +166,20 @@ class Shelf:
             place: Where, as `begin` returned it.
             page: What.
             ttl: How long; a day at most.
-            names: The request headers it varies by.
+            names: The request headers pages of its address vary by, those of `place` first.
             tags: Its tags.
         """
         draft, root = place.draft, place.root
         assert draft is not None  # noqa: S101 - begin() gave it both
         assert root is not None  # noqa: S101
         ttl, asked = min(ttl, _DAY), place.asked
-        more = sorted(set(names).difference(place.names))
-        known = (*place.names, *more)
-        if len(known) > _MOST_NAMES:
-            return False
-        index = page_name(asked, root, self._settings)
-        if not more:
-            await draft.keep(page.stored(), ttl=ttl, tags=tags)
-            if known:
+        known = tuple(names)
+        index = page_name(asked, root)
+        if known == place.names:
+            is_kept = await draft.keep(page.stored(), ttl=ttl, tags=tags)
+            if known and is_kept:
                 await self._list(index, known, place.variants, place.name)
-            return True
+            return is_kept
         # where it lies is known only now, and only the draft could have seen its tags invalidated
         key = variant_name(asked, index, known)
         if not place.names:
@@ -221,10 +219,12 @@ class Shelf:
         Raises:
             StoreError: The store failed: other processes may still have them.
         """
-        if paths:
-            await self._face.delete_many([path_name(path) for path in paths])
-        if tags:
-            await self._tags.invalidate_tags(*tags)
+        try:
+            if paths:
+                await self._face.delete_many([path_name(path) for path in paths])
+        finally:  # one that failed is repeated by the cache, which has to be told of the other, too
+            if tags:
+                await self._tags.invalidate_tags(*tags)
 
     async def clear(self) -> None:
         """Forget all pages."""

@@ -39,7 +39,8 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
         if step.place is None:
             step.fields = environ
             environ[NOTES] = step.notes
-            return self.app(environ, response.passing)  # type: ignore[no-any-return]
+            body = self.app(environ, response.passing)
+            return body if step.asked.is_safe else response.changing(body)
         step.fields = _with_conditions(environ, step)
         return self._fetched(response)
 
@@ -50,6 +51,8 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             if name.startswith("HTTP_")
         }
         fields["content-length"] = environ.get("CONTENT_LENGTH") or "0"
+        if environ.get("CONTENT_TYPE"):
+            fields["content-type"] = environ["CONTENT_TYPE"]
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or path
         private = self.settings.private
@@ -59,7 +62,7 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             host=fields.get("host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}",
             path=path.encode("latin-1", "replace").decode("utf-8", "replace"),
             raw=f"{path}\n{sent.partition('?')[0]}",
-            query=environ.get("QUERY_STRING", ""),
+            query=self.settings.without_ignored(environ.get("QUERY_STRING", "")),
             headers=fields,
             owner=None if private is None else private(WsgiRequest(environ)),
         )
@@ -128,6 +131,8 @@ class WsgiCacheMiddleware(CacheMiddleware, interface="wsgi"):
             try:
                 for chunk in body:
                     data.extend(chunk)
+                    if len(data) > self.settings.max_body:
+                        break  # it will not be kept, and may have no end
             finally:
                 _close(body)
             headers, fetch.tags = taken_tags(taken[1], self.settings.tag_header)
@@ -171,12 +176,24 @@ class _Response:
         self._headers, self.fetch.tags = taken_tags(list(headers), self._tag_header)
         return self.write
 
+    def changing(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the body of a response that may have changed something, even after its start."""
+        if isinstance(body, list | tuple) or _is_file(body, self.fetch.fields):
+            self.changed()
+            return body
+        return _Changing(self, body)
+
+    def changed(self) -> None:
+        """Forget once more what has changed: what was made meanwhile may be of before."""
+        if self._status:
+            drive(self.engine.changed(self.fetch.asked, int(self._status[:3]), self._headers))
+
     def passing(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Be the `start_response` of an application whose answer is not for others."""
         headers, _ = taken_tags(list(headers), self._tag_header)
-        asked = self.fetch.asked
-        drive(self.engine.changed(asked, int(status[:3]), headers))
-        if asked.is_safe:
+        self._status, self._headers = status, headers
+        self.changed()
+        if self.fetch.asked.is_safe:
             headers = [*headers, ("Cache-Status", cache_status(fwd=self.fetch.why))]
         if exc_info is None:
             return self.server(status, headers)
@@ -250,6 +267,24 @@ class _Rest:
         _close(body)
 
 
+class _Changing:
+    """A body whose making may change something until it is closed."""
+
+    def __init__(self, response: _Response, body: Iterable[bytes]) -> None:
+        self._response = response
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """Let the application clean up, and forget what it changed."""
+        try:
+            _close(self._body)
+        finally:
+            self._response.changed()
+
+
 class _Collected:
     """A body that is collected while it leaves, and kept if it came to its end."""
 
@@ -299,6 +334,7 @@ def _with_conditions(environ: Environ, fetch: Fetch) -> Environ:
     fields = dict(environ)
     fields[NOTES] = fetch.notes
     fields["REQUEST_METHOD"] = fetch.asked.method
+    fields["QUERY_STRING"] = fetch.asked.query
     for name, value in fetch.conditions.items():
         key = "HTTP_" + name.upper().replace("-", "_")
         if value is None:
