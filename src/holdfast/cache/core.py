@@ -82,11 +82,17 @@ class Core:
         """Return where what happens to `item` is counted."""
         return self.counts if item.counts is None else item.counts
 
-    def near_until(self, policy: Policy, since: float) -> float:
-        """Return until when a far value that was asked for at `since` may be served near."""
+    def near_until(self, policy: Policy, since: float, *, is_far: bool = True) -> float:
+        """Return until when a value that was asked for at `since` may be served near.
+
+        Args:
+            policy: May say how long.
+            since: When it was asked for.
+            is_far: Whether the far tier has it: of what it never had, no bus tells that it is gone.
+        """
         near_ttl = policy.near_ttl
         if near_ttl is None:
-            return float("inf") if self.coherence.is_whole else since + NEAR_TTL
+            return float("inf") if is_far and self.coherence.is_whole else since + NEAR_TTL
         return since + near_ttl
 
     def rests(self, item: Item, now: float, seconds: float) -> bool:

@@ -191,7 +191,8 @@ class Fill:
             self.replaced = True
             return True
         if base.failure is not None:
-            self._keep_near(value, labels, self._near_times(ages, self.hold.since, times))
+            since = self.hold.since
+            self._keep_near(value, labels, self._near_times(ages, since, times, is_far=False))
             return self.core.near.max_entries > 0
         entry = self._entry(value, ages, started)
         if self.policy.refresh_at == "xfetch":
@@ -274,10 +275,10 @@ class Fill:
         self._marker = None
 
     def _near_times(
-        self, ages: Ages, since: float, creation: tuple[float, float]
+        self, ages: Ages, since: float, creation: tuple[float, float], *, is_far: bool = True
     ) -> tuple[float, float, float, float]:
         started, took = creation
-        until = min(ages.fresh_until, self.core.near_until(self.policy, since))
+        until = min(ages.fresh_until, self.core.near_until(self.policy, since, is_far=is_far))
         if self.policy.sliding is not None:
             until = min(until, since + self.policy.sliding * RENEW_AFTER)
         due = self.policy.refresh_from(started, ages.fresh_until, took, self.core.draw())

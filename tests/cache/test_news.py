@@ -1,4 +1,4 @@
-"""Who waits for another process's creation is woken by the bus, whenever the news comes."""
+"""News of a bus: whom they wake, and what they can never tell of."""
 
 import threading
 from collections.abc import Sequence
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from holdfast.cache import Cache, lease
+from holdfast.cache.coherence import NEAR_TTL
 from holdfast.store.bus import Listener
 from holdfast.store.memory import MemoryStore
+from holdfast.testing.clock import ManualClock
+from holdfast.testing.faults import FaultyStore
 
 
 class Wire:
@@ -40,17 +43,17 @@ class Refused(MemoryStore):
 
     def __init__(self, rows: MemoryStore) -> None:
         super().__init__()
-        self._rows = rows
+        self._shared = rows
         self.then = threading.Event()
         self.go_on = threading.Event()
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        return self._rows.get_many(keys)
+        return self._shared.get_many(keys)
 
     def swap(
         self, key: str, old: bytes | None, new: bytes | None, ttl: float | None = None
     ) -> bool:
-        done = self._rows.swap(key, old, new, ttl)
+        done = self._shared.swap(key, old, new, ttl)
         if key == "lv:k" and old is None and not done and not self.then.is_set():
             self.then.set()
             assert self.go_on.wait(60)
@@ -59,6 +62,7 @@ class Refused(MemoryStore):
 
 def test_news_that_come_before_the_wait_are_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_WOKEN", 100_000)  # who is not woken waits for minutes
+    monkeypatch.setattr(lease, "_DEAF", 1000)
     rows, listeners = MemoryStore(), list[Listener]()
     slow = Refused(rows)
     creating, ready = threading.Event(), threading.Event()
@@ -83,3 +87,15 @@ def test_news_that_come_before_the_wait_are_not_missed(monkeypatch: pytest.Monke
         slow.go_on.set()
         waiter.join(60)
     assert answers == ["made"]
+
+
+def test_what_the_far_tier_never_had_is_near_for_a_while_only() -> None:
+    clock, versions = ManualClock(), iter(range(1, 10))
+    store = FaultyStore(MemoryStore(clock=clock), clock=clock)
+    with Cache(store, bus=Wire([]), clock=clock, ttl=1000) as cache:
+        with store.fail():
+            assert cache.get_or_create("k", lambda: next(versions)) == 1
+        assert cache.stats().bus == "wire"
+        assert cache.get("k") == 1
+        clock.advance(NEAR_TTL)  # another process deletes it: nothing is there, nothing is told
+        assert cache.get_or_create("k", lambda: next(versions)) == 2
