@@ -6,7 +6,7 @@ nothing under way: no flight, no placeholder, no lease.
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,11 +16,26 @@ from holdfast.store.protocol import OpenStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.faults import FaultyStore
 
-__all__ = ["FACES", "TIERS", "Counter", "Scene", "idle", "leases", "scene_of", "turns", "until"]
+__all__ = [
+    "FACES",
+    "FOREVER",
+    "TIERS",
+    "Counter",
+    "Scene",
+    "Slow",
+    "idle",
+    "leases",
+    "run",
+    "scene_of",
+    "turns",
+    "until",
+    "waiting",
+]
 
 T = TypeVar("T")
 TIERS = ["near only", "near and far", "far only"]
 FACES = ["sync", "async"]
+FOREVER = 60.0
 _PATIENCE = 30.0
 
 
@@ -44,6 +59,38 @@ class Counter:
             raise self.failure
         self.says()
         return self.runs
+
+
+class Slow:
+    """A creation that ends when it is let go.
+
+    Attributes:
+        runs: How often it was started.
+        go: Lets it end.
+        failure: Raised at the end, if there is one.
+    """
+
+    def __init__(self, value: object = "made") -> None:
+        self.value = value
+        self.runs = 0
+        self.go = threading.Event()
+        self.failure: BaseException | None = None
+
+    def __call__(self) -> Any:
+        self.runs += 1
+        assert self.go.wait(30)
+        return self._end()
+
+    async def later(self) -> Any:
+        """Do the same in an event loop."""
+        self.runs += 1
+        await turns(self.go.is_set)
+        return self._end()
+
+    def _end(self) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        return self.value
 
 
 class Scene:
@@ -155,3 +202,18 @@ async def turns(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(_PATIENCE):
         while not true():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.001)
+
+
+def run(main: Callable[[], Awaitable[Any]]) -> Any:
+    """Run `main` in a loop of its own, but not for ever."""
+
+    async def limited() -> Any:
+        async with asyncio.timeout(30):
+            return await main()
+
+    return asyncio.run(limited())
+
+
+def waiting(cache: Cache) -> int:
+    flight = cache._core.flights._flights.get("k")
+    return len(flight._callbacks) + len(flight._looking) if flight is not None else 0
