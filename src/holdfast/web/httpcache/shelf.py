@@ -182,11 +182,12 @@ class Shelf:
             return is_kept
         # where it lies is known only now, and only the draft could have seen its tags invalidated
         key = variant_name(asked, index, known)
-        if not place.names:
-            await draft.keep(_listed(known, () if tags else (key,)), ttl=_DAY)
-        else:
-            await self._put(index, _listed(known, () if tags else (key,)), _DAY)
-        return not tags and await self._put(key, page.stored(), ttl)
+        is_kept = not tags and await self._put(key, page.stored(), ttl)
+        # after the page: who finds that it varies must find it, and not make it once more
+        listed = _listed(known, (key,) if is_kept else ())
+        if place.names:
+            return await self._put(index, listed, _DAY) and is_kept
+        return await draft.keep(listed, ttl=_DAY) and is_kept
 
     async def end(self, place: Place) -> None:
         """Let others make the page that `begin` was called for, if it was not kept."""
