@@ -1,18 +1,21 @@
-"""Background: threads for work that nobody, or not everybody, waits for.
+"""Background: threads and tasks for work that nobody, or not everybody, waits for.
 
 Law: the threads are daemons and made at their first use, anew after a fork: what is unfinished when
 the program ends is dropped. Work runs in the context (`contextvars`) of whoever asked for it, and
-never waits for its turn: those who are busy might be waiting for it.
+never waits for its turn: those who are busy might be waiting for it. What a task was to do at its
+end is done though its event loop was closed before.
 """
 
+import asyncio
+import contextlib
 import contextvars
 import os
 import queue
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
-__all__ = ["Background"]
+__all__ = ["Background", "start_task"]
 
 
 class Background:
@@ -63,3 +66,44 @@ class Background:
             finally:
                 with self._guard:
                     self._idle += 1
+
+
+def start_task(
+    steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
+) -> Callable[[], object]:
+    """Run `steps` in a task of the running loop, and call `over` at its end in any case.
+
+    Returns:
+        What cancels it, from any thread.
+    """
+    _end_lost()
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(steps())
+    _running[task] = over  # a loop's own references are weak
+
+    def end(task: asyncio.Task[object]) -> None:
+        _running.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # what ends the program has ended the loop
+        over()
+
+    task.add_done_callback(end)
+
+    def cancel() -> None:
+        with contextlib.suppress(RuntimeError):  # its loop is closed, and it with it
+            loop.call_soon_threadsafe(task.cancel)
+
+    return cancel
+
+
+def _end_lost() -> None:
+    """End the oldest tasks, as far as their loops were closed before they ended: who else would?"""
+    with contextlib.suppress(StopIteration, RuntimeError):  # other threads may do so now
+        while (task := next(iter(_running))).get_loop().is_closed():
+            over = _running.pop(task, None)
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001 - it is seen to
+            if over is not None:
+                over()
+
+
+_running: dict[asyncio.Task[object], Callable[[], object]] = {}

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar, cast
 
-from holdfast.background import Background
+from holdfast.background import Background, start_task
 from holdfast.locks import Flight
 from holdfast.store.abilities import CanIncrement
 from holdfast.store.protocol import AsyncStore, Store
@@ -214,7 +214,10 @@ class Waits(Protocol):
     async def join(
         self, flight: Flight, timeout: float | None = None, *, or_looked: bool = False
     ) -> bool:
-        """Wait until `flight` has landed, or has looked; return False if `timeout` s went by."""
+        """Wait until `flight` has landed, or has looked; return False if `timeout` s went by.
+
+        A flight that is found lost is landed.
+        """
 
     def start(
         self,
@@ -273,7 +276,9 @@ class ThreadWaits:
     ) -> bool:
         landed = threading.Event()
         flight.when_landed(landed.set, or_looked=or_looked)
-        return landed.wait(timeout)
+        if flight.loop is None:
+            return landed.wait(timeout)
+        return any(landed.wait(pause) for pause in flight.glances(timeout))
 
     def start(
         self,
@@ -323,6 +328,11 @@ class LoopWaits:
                 loop.call_soon_threadsafe(land)
 
         flight.when_landed(tell, or_looked=or_looked)
+        if flight.loop is not None and flight.loop is not loop:
+            for pause in flight.glances(timeout):
+                if (await asyncio.wait([landed], timeout=pause))[0]:
+                    return True
+            return False
         try:
             async with asyncio.timeout(timeout):
                 await landed
@@ -337,23 +347,7 @@ class LoopWaits:
         *,
         hurried: bool,  # noqa: ARG002 - tasks cost little
     ) -> Callable[[], object]:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(steps())
-        _running.add(task)  # a loop's own references are weak
-
-        def end(task: asyncio.Task[object]) -> None:
-            _running.discard(task)
-            if not task.cancelled():
-                task.exception()  # what ends the program has ended the loop
-            over()
-
-        task.add_done_callback(end)
-
-        def cancel() -> None:
-            with contextlib.suppress(RuntimeError):  # its loop is closed, and it with it
-                loop.call_soon_threadsafe(task.cancel)
-
-        return cancel
+        return start_task(steps, over)
 
     def apart(
         self, steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
@@ -378,6 +372,3 @@ def _in_background(
     finally:
         if not begun:
             over()
-
-
-_running: set[asyncio.Task[object]] = set()

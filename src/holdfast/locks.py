@@ -3,17 +3,24 @@
 Law: no waiting here. A caller either becomes the one who flies, or is handed the flight of another
 and waits for its landing in his own way (`bridge.Waits`). A flight carries no value, only a
 failure: whoever waited reads again. Where each must do the work himself, they take `Turns`.
+An event loop that stands still flies nothing: nobody waits for what it has begun.
 """
 
+import asyncio
 import contextlib
+import math
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
+from holdfast.clock import monotonic
+
 __all__ = ["Flight", "Flights", "Turns"]
+
+_GLANCE = 1.0  # seconds
 
 
 class Flight:
@@ -24,6 +31,7 @@ class Flight:
         error: What it failed with, to be raised in each who waited; None if it did not fail.
         trace: Where it failed. Each raises it with this one: the error of many must not grow.
         thread: The identity of the thread that flies it: who blocks that one must not wait for it.
+        loop: The event loop that flies it; None if a thread does.
         standing: Whether something may be served while it flies; known when it has looked.
         vain: Whether its value may not be kept, so that each who waited needs one of his own.
         cancel: Ends it, where it can be ended; called when the last who waited has gone.
@@ -38,6 +46,7 @@ class Flight:
         "error",
         "landed",
         "looked",
+        "loop",
         "standing",
         "thread",
         "trace",
@@ -46,6 +55,7 @@ class Flight:
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
+        self.loop = _running_loop()
         self._guard = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
         self._looking: list[Callable[[], object]] = []
@@ -57,6 +67,11 @@ class Flight:
         self.cancel: Callable[[], object] | None = None
         self.error: BaseException | None = None
         self.trace: TracebackType | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the event loop that flies it stands still: nobody runs it, or it was closed."""
+        return self.loop is not None and not self.loop.is_running()
 
     def when_landed(self, tell: Callable[[], object], *, or_looked: bool = False) -> None:
         """Call `tell` once it has landed: at once if it has, else on the thread that lands it.
@@ -77,6 +92,19 @@ class Flight:
             self.looked, self.standing = True, standing
             callbacks, self._looking = self._looking, []
         _tell(callbacks)
+
+    def glances(self, timeout: float | None) -> Iterator[float]:
+        """Yield how many seconds to wait before each look at it, until `timeout` s went by.
+
+        If it is lost, it is landed.
+        """
+        end = math.inf if timeout is None else monotonic() + timeout
+        left = math.inf
+        while left > _GLANCE:
+            if self.is_lost:
+                self.land()
+            left = end - monotonic()
+            yield max(0.0, min(_GLANCE, left))
 
     def enter(self) -> None:
         """Begin to wait for it; `leave` must follow."""
@@ -111,6 +139,13 @@ class Flight:
         _tell(callbacks)
 
 
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def _tell(callbacks: list[Callable[[], object]]) -> None:
     if not callbacks:
         return
@@ -134,11 +169,13 @@ class Flights:
     def board(self, key: str) -> tuple[Flight, bool]:
         """Return the flight of `key` and whether the caller flies it: then he must `land` it."""
         with self._guard:
-            flight = self._flights.get(key)
-            if flight is not None:
-                return flight, False
+            before = self._flights.get(key)
+            if before is not None and not before.is_lost and not before.landed:
+                return before, False
             flight = self._flights[key] = Flight()
-            return flight, True
+        if before is not None:
+            before.land()  # nobody flies it any more
+        return flight, True
 
     def wake(self, key: str) -> None:
         """End the flight of `key`, if there is one: for those who only wait to be woken."""

@@ -5,6 +5,7 @@ for a creation this very call runs inside of; nor does it block the thread that 
 call creates by itself.
 """
 
+import contextlib
 import os
 import threading
 from contextvars import ContextVar, Token
@@ -44,7 +45,8 @@ class inside:  # noqa: N801 - read as a word: `with inside(flight)`
 
     def __exit__(self, *_: object) -> None:
         if self._flown is not None:
-            _flown.reset(self._flown)
+            with contextlib.suppress(ValueError):  # collected as garbage, in another context
+                _flown.reset(self._flown)
 
 
 def begin_waiting(flight: Flight, *, blocks: bool) -> bool:

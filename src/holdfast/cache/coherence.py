@@ -44,6 +44,7 @@ class Coherence:
         self._head = f"{prefix}:" if prefix else ""
         self._near = near
         self._observer = observer
+        self._closed = False
         self._begin = threading.Lock()  # never given back: there is one beginning
         self._root = Space(prefix)
         self._hashed: dict[str, str] = {}  # store keys that do not tell what they are of
@@ -56,7 +57,11 @@ class Coherence:
     def begin(self) -> None:
         """Listen, from the first use on; returns at once."""
         if self.bus is not None and self._begin.acquire(blocking=False):
-            self.bus.listen([f"{self._head}{kind}:" for kind in ("v", "vn", "t", "n")], self)
+            try:
+                self.bus.listen([f"{self._head}{kind}:" for kind in ("v", "vn", "t", "n")], self)
+            except RuntimeError:
+                if not self._closed:  # else there is nobody who wants to hear any more
+                    raise
 
     def meet(self, items: Iterable[Item]) -> None:
         """Take note of items about to be read, before they are: some have keys that are hashes."""
@@ -133,5 +138,6 @@ class Coherence:
     def close(self) -> None:
         """Listen no more."""
         if self.bus is not None:
+            self._closed = True
             self.bus.close()
             self.is_whole = False

@@ -4,6 +4,7 @@ Law: `creation()` finds the creation the caller runs in, in threads and tasks al
 the innermost.
 """
 
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
@@ -117,5 +118,6 @@ class running(inside):  # noqa: N801 - read as a word
         self._before = _current.set(self._now)
 
     def __exit__(self, *_: object) -> None:
-        _current.reset(self._before)
+        with contextlib.suppress(ValueError):  # collected as garbage, in another context
+            _current.reset(self._before)
         super().__exit__()

@@ -157,13 +157,22 @@ class Near:
         self._by_label: dict[str, set[str]] = {}
         self._holds: dict[str, set[Hold]] = {}
         self._counted = 0.0
-        self._renew_lock()
-        renew = weakref.WeakMethod(self._renew_lock)
-        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
-
-    def _renew_lock(self) -> None:
         # re-entrant: dropping a value may run its finalizer, which may come back here
         self._lock = threading.RLock()
+        begin_anew = weakref.WeakMethod(self._begin_anew)
+        os.register_at_fork(after_in_child=lambda: (again := begin_anew()) and again())
+
+    def _begin_anew(self) -> None:
+        """Begin anew in the child of a fork, which has none of the other threads."""
+        is_whole = self._lock.acquire(blocking=False)
+        self._lock = threading.RLock()
+        for key in self._holds:
+            self._void(key)
+        self._holds = {}
+        if not is_whole:  # one of those threads was about to change something
+            self.clear()
+            self._by_label = {}
+            self.bytes = 0
 
     @property
     def hits(self) -> int:
