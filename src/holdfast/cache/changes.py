@@ -71,13 +71,14 @@ class Changes:
             return
         holds = {item: self._near.hold(item.near) for item in values}
         marks = {item.far: self._core.pending.mark(item.far) for item in values}
-        older = {item.near for item in values}
+        older, done = {item.near for item in values}, False
         try:
             with self._or_wait([item.far for item in values], labels=False):
                 await self._put_far(self._far, values, ages, policy)
                 for key, mark in marks.items():
                     self._core.pending.superseded(key, mark)
-            until = min(ages.fresh_until, self._core.near_until(policy, now))
+                done = True
+            until = min(ages.fresh_until, self._core.near_until(policy, now, is_far=done))
             if policy.sliding is not None:
                 until = min(until, now + policy.sliding * RENEW_AFTER)
             until = min(until, policy.refresh_from(now, ages.fresh_until, 0.0, 1.0))

@@ -19,7 +19,7 @@ __all__ = ["NEAR_TTL", "Coherence"]
 
 NEAR_TTL = 5.0
 """Seconds a near value may be served where nobody tells this process what another one changed."""
-_MOST = 20_000
+_FEWEST = 20_000
 
 
 class Coherence:
@@ -83,7 +83,8 @@ class Coherence:
                 self._learn(key, label)
 
     def _learn(self, key: str, name: str) -> None:
-        if len(self._hashed) >= _MOST:
+        most = max(_FEWEST, 2 * self._near.max_entries)
+        if len(self._hashed) >= most and key not in self._hashed:
             self._hashed.clear()
             self._near.clear()  # what stands there could no longer be found
         self._hashed[key] = name
@@ -108,8 +109,10 @@ class Coherence:
 
     def _near_key(self, key: str, kind: str, name: str) -> str:
         known = self._hashed.get(key)
-        if known is not None or kind == "v":
-            return known or self._root.near(name)
+        if known is not None:
+            return known
+        if kind == "v":
+            return self._root.near(name)
         path, _, name = name.partition(":")
         return f"\0{path}\0{name}"
 
@@ -141,3 +144,4 @@ class Coherence:
             self._closed = True
             self.bus.close()
             self.is_whole = False
+            self._near.clear()  # some was to live as long as it is fresh
