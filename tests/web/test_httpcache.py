@@ -602,17 +602,6 @@ def test_what_varies_by_too_much_is_not_stored(face: Face) -> None:
     assert not kept(site(face, age, ("Vary", ", ".join(names))))
 
 
-def test_the_number_of_variants_is_bounded(face: Face) -> None:
-    here = Site(face, view=varied)
-    for number in range(50):
-        here.get(accept=f"kind/{number}")
-    assert here.cache.stats().entries < 40
-    here.get(accept="kind/49")
-    assert here.calls == 50
-    here.get(accept="kind/0")
-    assert here.calls == 51
-
-
 # Purging
 
 

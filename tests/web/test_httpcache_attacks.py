@@ -241,6 +241,28 @@ def test_who_gave_up_waiting_waits_for_the_next(monkeypatch: pytest.MonkeyPatch)
     assert len(calls) <= 8  # each of the 16, were a flight forgotten that came after
 
 
+@pytest.mark.parametrize("vary", ["", "Accept"])
+def test_a_crowd_is_two_calls_at_most_while_the_store_is_down(vary: str) -> None:
+    calls: list[int] = []
+
+    async def app(_fields: Any, _receive: Any, send: Any) -> None:
+        calls.append(1)
+        await asyncio.sleep(0.1)
+        pairs = [(b"cache-control", b"max-age=60"), (b"vary", vary.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": pairs})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    async def meet() -> None:
+        await asyncio.gather(*(talk(middleware, scope()) for _ in range(20)))
+
+    store = MemoryStore("shop")
+    with Cache(store) as cache:
+        store.close()
+        middleware = CacheMiddleware(app, cache)
+        asyncio.run(meet())
+    assert len(calls) <= 2  # the second, where what it varies by was not known before
+
+
 # Changes that come after the response has started
 
 

@@ -6,7 +6,6 @@ their host, query and variant, and those that are being made. Under `page:...` l
 its variants differ by. Tags are those of the cache.
 """
 
-import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,6 @@ from holdfast.web.httpcache.page import Page, load
 
 __all__ = ["Place", "Shelf"]
 
-_MOST_VARIANTS = 32
 _DAY = 86_400.0
 _ROOT: Options = {  # whatever the cache's own options are
     "ttl": _DAY,
@@ -80,7 +78,6 @@ class Place:
         name: Its key, so far as that is known before the page is; empty where there is no root.
         root: What its path's record holds; None if there is none.
         names: The request headers its variants are known to differ by.
-        variants: The keys of those there are.
         page: What lies there.
         draft: The page that is to lie there.
     """
@@ -89,7 +86,6 @@ class Place:
     name: str
     root: str | None = None
     names: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
     page: Page | None = None
     draft: Draft | None = None
 
@@ -129,11 +125,11 @@ class Shelf:
             return Place(asked, "")
         name = page_name(asked, root)
         value = await self._face.get(name)
-        names, variants = _index(value)
+        names = _index(value)
         if names:
             name = variant_name(asked, name, names)
             value = await self._face.get(name)
-        return Place(asked, name, root, names, variants, load(value))
+        return Place(asked, name, root, names, load(value))
 
     async def begin(self, place: Place) -> Place | None:
         """Return `place` with a draft: what is invalidated from now on, the page loses to it.
@@ -176,18 +172,15 @@ class Shelf:
         known = tuple(names)
         index = page_name(asked, root)
         if known == place.names:
-            is_kept = await draft.keep(page.stored(), ttl=ttl, tags=tags)
-            if known and is_kept:
-                await self._list(index, known, place.variants, place.name)
-            return is_kept
+            return await draft.keep(page.stored(), ttl=ttl, tags=tags)
         # where it lies is known only now, and only the draft could have seen its tags invalidated
         key = variant_name(asked, index, known)
         is_kept = not tags and await self._put(key, page.stored(), ttl)
         # after the page: who finds that it varies must find it, and not make it once more
-        listed = _listed(known, (key,) if is_kept else ())
+        varies = ["vary", *known]
         if place.names:
-            return await self._put(index, listed, _DAY) and is_kept
-        return await draft.keep(listed, ttl=_DAY) and is_kept
+            return await self._put(index, varies, _DAY) and is_kept
+        return await draft.keep(varies, ttl=_DAY) and is_kept
 
     async def end(self, place: Place) -> None:
         """Let others make the page that `begin` was called for, if it was not kept."""
@@ -201,18 +194,6 @@ class Shelf:
         except StoreError:  # the cache has told its observer
             return False
         return True
-
-    async def _list(
-        self, index: str, names: tuple[str, ...], variants: tuple[str, ...], key: str
-    ) -> None:
-        """Enter a variant into the list of its page; the oldest goes where they are too many."""
-        if key in variants:
-            return
-        kept = (*variants, key)[-_MOST_VARIANTS:]
-        if await self._put(index, _listed(names, kept), _DAY):
-            gone = [old for old in variants if old not in kept]
-            with contextlib.suppress(StoreError):  # they end by themselves
-                await self._face.delete_many(gone)
 
     async def forget(self, paths: Sequence[str], tags: Sequence[str] = ()) -> None:
         """Forget all pages of `paths`, and whatever in the cache has one of `tags`.
@@ -236,13 +217,9 @@ def _new_root() -> str:
     return secrets.token_hex(8)
 
 
-def _listed(names: Sequence[str], variants: Sequence[str]) -> list[Any]:
-    return ["vary", list(names), list(variants)]
-
-
-def _index(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the headers and the keys of a page's variants; nothing if `value` lists none."""
+def _index(value: object) -> tuple[str, ...]:
+    """Return what a page varies by, if `value` is not the page but says so."""
     match value:
-        case ["vary", [*names], [*variants]]:
-            return tuple(map(str, names)), tuple(map(str, variants))
-    return (), ()
+        case ["vary", *names]:
+            return tuple(map(str, names))
+    return ()
