@@ -10,6 +10,7 @@ import pytest
 from cached_site import Face, Heard, Said, Site
 
 from holdfast import Cache
+from holdfast.errors import StoreTimeout
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.calls import call_asgi, call_wsgi, environ, scope, talk
 from holdfast.testing.clock import ManualClock
@@ -261,6 +262,33 @@ def test_a_crowd_is_two_calls_at_most_while_the_store_is_down(vary: str) -> None
         middleware = CacheMiddleware(app, cache)
         asyncio.run(meet())
     assert len(calls) <= 2  # the second, where what it varies by was not known before
+
+
+class Hanging(MemoryStore):
+    """A store of which no answer comes."""
+
+    def __init__(self) -> None:
+        super().__init__("hanging")
+        self.asked = 0
+
+    def _no_answer(self, *_: object) -> Any:
+        self.asked += 1
+        raise StoreTimeout("hanging")
+
+    def ping(self) -> None:
+        raise StoreTimeout("hanging")
+
+    get = get_many = put = put_many = delete = delete_many = swap = _no_answer
+
+
+def test_requests_wait_for_three_deadlines_in_all_while_the_store_is_down(face: Face) -> None:
+    store = Hanging()
+    with Cache(store) as cache:
+        here = Site(face, cache=cache)
+        for number in range(10):
+            assert here.get(f"/{number}").body == b"page"
+            assert here.get(f"/{number}", method="POST").status == 200
+    assert store.asked == 3
 
 
 # Changes that come after the response has started
