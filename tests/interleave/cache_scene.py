@@ -256,6 +256,14 @@ class World:
         self._played = [self._homes.get(caller, 0) for caller in callers]
         return Scene(callers, check, self._played)
 
+    def one_by_one(self, process: int, *callers: Caller) -> Caller:
+        """Return a caller that is these, one after the other."""
+
+        async def steps() -> object:
+            return [await caller for caller in callers]
+
+        return self._at(process, steps())
+
     def miss(self, process: int = 0) -> Caller:
         """Return a caller that lets a process be without its bus for a while."""
         return self._at(process, self.processes[process].miss())
@@ -392,13 +400,18 @@ def play(
     crash: Sequence[int] = (),
     more: Callable[[World, list[End]], None] | None = None,
     some: int = 0,
+    settle: float = 0.0,
 ) -> int:
-    """Play the callers in every order, or in `some`; those of `crash` may also stop anywhere."""
+    """Play the callers in every order, or in `some`; those of `crash` may also stop anywhere.
+
+    The law is checked `settle` seconds after the last of them has ended.
+    """
 
     def scene(stage: Stage) -> Scene:
         world, callers = build(stage)
 
         def check(ends: list[End]) -> None:
+            stage.clock.advance(settle)
             world.check(ends)
             if more is not None:
                 more(world, ends)

@@ -101,6 +101,7 @@ class Looks:
         self._core.coherence.meet(items)
         labels = [*dict.fromkeys(label for item in items for label in item.labels), *more]
         keys = [*dict.fromkeys(item.far for item in items), *self._far.stamps.keys(labels)]
+        settled = self._core.pending.settled
         try:
             rows = await self._far.store.get_many(keys)
             entries = {item.near: self._entry(item, rows.get(item.far)) for item in items}
@@ -112,10 +113,13 @@ class Looks:
         except StoreError as error:
             self._core.trouble("read", error, items[0] if len(items) == 1 else None)
             return {item.near: Found(failure=error) for item in items}
-        return {
+        found = {
             item.near: self._far_found(item, rows.get(item.far), entries[item.near], stamps)
             for item in items
         }
+        if self._core.pending.settled != settled:  # repeated meanwhile: what was read may be older
+            return await self.look_many(items, *more)
+        return found
 
     async def kept(self, hold: Hold, item: Item, found: Found, policy: Policy) -> bool:
         """Count a fresh value that was read, keep it near, and renew it if it slides.

@@ -5,11 +5,13 @@ key or label: the newest wins, be it an invalidation or a value that was written
 become one invalidation of everything.
 """
 
+import heapq
 import itertools
 import os
 import threading
 import weakref
 from collections.abc import Iterable
+from operator import itemgetter
 
 from holdfast.cache.space import EVERYTHING, Item
 
@@ -20,12 +22,15 @@ class Pending:
     """At most `most` keys and labels.
 
     Attributes:
-        waiting: Far keys and labels, oldest first; the number of each, and whether it is a label.
-            Read it freely.
+        waiting: Far keys and labels; the number of each, the oldest has the lowest, and whether it
+            is a label. Read it freely: what waits is there at any moment, without the lock.
+        settled: How often something ceased to wait. Who finds that it changed while he read the far
+            tier reads again: what he read may be what was invalidated.
     """
 
     def __init__(self, most: int = 10_000) -> None:
         self.waiting: dict[str, tuple[int, bool]] = {}
+        self.settled = 0
         self._most = most
         self._numbers = itertools.count(1)
         self._renew_lock()
@@ -39,11 +44,9 @@ class Pending:
         """Let far keys, or labels, wait."""
         with self._lock:
             for name in names:
-                self.waiting.pop(name, None)
                 self.waiting[name] = (next(self._numbers), labels)
             if len(self.waiting) > self._most:
-                self.waiting.clear()
-                self.waiting[EVERYTHING] = (next(self._numbers), True)
+                self.waiting = {EVERYTHING: (next(self._numbers), True)}
 
     def mark(self, name: str) -> tuple[int, bool] | None:
         """Return what `superseded` needs to know of `name`, before a value is made for it."""
@@ -54,12 +57,13 @@ class Pending:
         if mark is not None:
             with self._lock:
                 if self.waiting.get(name) == mark:
+                    self.settled += 1  # first: who reads must not see neither
                     del self.waiting[name]
 
     def newest_first(self, most: int) -> list[tuple[str, tuple[int, bool]]]:
         """Return what waits, at most so much of it."""
         with self._lock:
-            return list(reversed(self.waiting.items()))[:most]
+            return heapq.nlargest(most, self.waiting.items(), key=itemgetter(1))
 
     def hides(self, item: Item, labels: Iterable[str]) -> bool:
         """Return whether what the far tier has under `item`, with these labels, is over."""
