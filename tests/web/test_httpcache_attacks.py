@@ -162,6 +162,29 @@ def test_a_request_that_is_refused_keeps_a_page_from_being_stored_for_a_second_o
     assert here.get().all("age") == ["0"]
 
 
+def test_who_leaves_in_the_middle_of_a_stream_does_not_keep_it_from_being_stored() -> None:
+    here = Site("wsgi", says=Said([b"a", b"b"]))
+    body = here.app(environ(), lambda *_: lambda _: None)
+    assert next(iter(body)) == b"a"
+    body.close()
+    call_wsgi(here.app, environ())
+    assert call_wsgi(here.app, environ()).all("age") == ["0"]
+
+    here = Site("asgi", says=Said([b"a", b"b"]))
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        if message.get("body") == b"b":
+            raise OSError("the client has gone")
+
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(here.app(scope(), receive, send))
+    call_asgi(here.app, scope())
+    assert call_asgi(here.app, scope()).all("age") == ["0"]
+
+
 def test_a_part_that_is_not_there_is_no_page_for_caches_on_the_way(face: Face) -> None:
     later = ("Expires", "Sun, 06 Nov 2094 08:49:37 GMT")
     here = Site(face, says=Said(headers=[*FRESH, later]))

@@ -90,7 +90,7 @@ class AsgiCacheMiddleware(CacheMiddleware, interface="asgi"):
                 raise
             await _sent(stale, send)
         finally:
-            await self._engine.ended(fetch, in_vain=not response.is_over)
+            await self._engine.ended(fetch)
 
     def _background(self, scope: Scope) -> Call:
         async def call(fetch: Fetch) -> Sent:
@@ -131,12 +131,10 @@ class _Response:
 
     Attributes:
         is_begun: Something of the response has left.
-        is_over: All of it has.
     """
 
     def __init__(self, engine: Engine, fetch: Fetch, send: Send, settings: Settings) -> None:
         self.is_begun = False
-        self.is_over = False
         self._is_replaced = False
         self._engine = engine
         self._fetch = fetch
@@ -184,7 +182,7 @@ class _Response:
         assert self._start is not None  # noqa: S101 - it is what is answered
         status = _status(self._start["status"])
         answer = await self._engine.answered(self._fetch, status, self._headers, body)
-        self.is_begun = self.is_over = self._is_replaced = True
+        self.is_begun = self._is_replaced = True
         await _sent(answer, self._send)
 
     async def _continues(self, message: Message) -> None:
@@ -206,7 +204,6 @@ class _Response:
             data = bytes(self._data)
             await self._engine.streamed(self._fetch, status, self._headers, data)
         await self._send(message)
-        self.is_over = not more
 
     async def _drop(self) -> None:
         self._data = None

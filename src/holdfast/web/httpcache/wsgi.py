@@ -309,7 +309,7 @@ class _Collected:
         if self._data is not None:
             self._data += chunk
             if len(self._data) > self._most:
-                self._drop()
+                self._drop(in_vain=True)
         return chunk
 
     def close(self) -> None:
@@ -323,10 +323,10 @@ class _Collected:
             response = self._response
             drive(response.engine.streamed(response.fetch, *response.taken(), bytes(data)))
 
-    def _drop(self) -> None:
+    def _drop(self, *, in_vain: bool = False) -> None:
         data, self._data = self._data, None
         if data is not None:
-            drive(self._response.engine.ended(self._response.fetch, in_vain=True))
+            drive(self._response.engine.ended(self._response.fetch, in_vain=in_vain))
 
 
 def _with_conditions(environ: Environ, fetch: Fetch) -> Environ:
