@@ -301,7 +301,7 @@ class Hanging(MemoryStore):
     def ping(self) -> None:
         raise StoreTimeout("hanging")
 
-    get = get_many = put = put_many = delete = delete_many = swap = _no_answer
+    get = get_many = put = put_many = delete = delete_many = swap = _no_answer  # type: ignore[assignment]
 
 
 def test_requests_wait_for_three_deadlines_in_all_while_the_store_is_down(face: Face) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -100,3 +101,61 @@ def test_tasks_of_two_processes_share_one_call(redis_server: RedisServer) -> Non
 
     asyncio.run(meet())
     origin.close()
+
+
+class Counter:
+    """A page that shows a number, a POST that counts it up, two processes that serve both."""
+
+    def __init__(self, url: str) -> None:
+        self.number = 0
+        prefix = uuid.uuid4().hex
+        self.caches = [Cache(f"{url}?timeout=5", prefix=prefix, near_ttl=0.2) for _ in range(2)]
+        self.processes = [CacheMiddleware(self._app, cache) for cache in self.caches]
+        self.changed: list[float] = []
+        self.wrong: list[tuple[int, int, int]] = []
+
+    def _app(self, fields: Any, start: Callable[..., Any]) -> Any:
+        if fields["REQUEST_METHOD"] == "POST":
+            start("204 No Content", [])
+            threading.Event().wait(0.003)
+            self.number += 1
+            return []
+        body = b"%d" % self.number
+        threading.Event().wait(0.01)
+        vary = "Accept" if self.number % 2 else "Accept, X-Kind"
+        said = [("Cache-Control", "max-age=60"), ("Vary", vary)]
+        start("200 OK", said if self.number % 3 else [*said, ("Cache-Tag", "a")])
+        return [body] if self.number % 5 else iter([body, b" "])
+
+    def read(self, process: int, done: threading.Event) -> None:
+        while not done.is_set():
+            asked = time.monotonic()
+            heard = [("Accept", "ab"[self.number % 2])]
+            known = [at for at in self.changed if process == 0 or asked - at > 1.0]
+            shown = int(call_wsgi(self.processes[process], environ(headers=heard)).body)
+            if shown < len(known):
+                self.wrong.append((process, shown, len(known)))
+
+    def write(self, changes: int) -> None:
+        for _ in range(changes):
+            threading.Event().wait(0.02)
+            call_wsgi(self.processes[0], environ(method="POST"))
+            self.changed.append(time.monotonic())
+
+
+def test_no_page_is_older_than_the_last_change(redis_server: RedisServer) -> None:
+    """The process that changed it shows it at once, the other after `near_ttl` at the latest."""
+    counter = Counter(redis_server.url)
+    done = threading.Event()
+    readers = [threading.Thread(target=counter.read, args=(n % 2, done)) for n in range(4)]
+    for reader in readers:
+        reader.start()
+    try:
+        counter.write(60)
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join(WAIT)
+        for cache in counter.caches:
+            cache.close()
+    assert counter.wrong == []
