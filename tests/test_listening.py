@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 import threading
 import time
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from holdfast.errors import StoreTimeout, StoreUnavailable
-from holdfast.listening import Keys, Line, Listening, _Outbox
+from holdfast.listening import Keys, Line, Listening, _Outbox, _say_the_last
+from holdfast.testing.trial import in_processes
 
 LATE = 20.0  # seconds; a busy machine is no fault
 
@@ -96,7 +98,7 @@ class FakeWay:
     """
 
     name = "fake rows"
-    publishes = True
+    publishes = speaks = True
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
@@ -313,6 +315,74 @@ def test_closing_while_it_connects(scene: Scene) -> None:
     threading.Timer(0.05, scene.way.opens.set).start()
     scene.bus.close()
     assert scene.told()
+
+
+def test_what_was_published_leaves_before_the_end() -> None:
+    for number in range(50):
+        made = Scene()
+        made.listen()
+        made.bus.publish([f"p:{number}"])
+        made.bus.close()
+        assert made.way.wires[0].sent == [[f"p:{number}"]]
+
+
+def test_it_leaves_though_the_end_is_quicker_than_the_connection(scene: Scene) -> None:
+    scene.way.opens.clear()
+    scene.bus.listen(["p:"], scene.hears)
+    scene.bus.publish(["p:k"])
+    threading.Timer(0.05, scene.way.opens.set).start()
+    scene.bus.close()
+    assert [wire.sent for wire in scene.way.wires] == [[["p:k"]]]
+    assert not scene.bus.is_behind
+
+
+def test_the_end_does_not_wait_for_who_cannot_be_reached(scene: Scene) -> None:
+    scene.way.errors = [StoreUnavailable("fake", "down")] * 100
+    scene.bus.listen(["p:"], scene.hears)
+    scene.bus.publish(["p:k"])
+    until(lambda: len(scene.way.errors) < 99)
+    scene.bus.close()
+    assert scene.told()
+    assert scene.way.errors
+
+
+def test_the_end_of_a_program_lets_leave_what_was_published(scene: Scene) -> None:
+    scene.way.opens.clear()
+    scene.bus.listen(["p:"], scene.hears)
+    scene.bus.publish(["p:k"])
+    assert scene.bus.is_behind
+    threading.Timer(0.05, scene.way.opens.set).start()
+    _say_the_last()
+    assert [wire.sent for wire in scene.way.wires] == [[["p:k"]]]
+
+
+def test_each_listener_has_its_new_locks_before_it_is_told_in_a_child(scene: Scene) -> None:
+    """Also one that came when others had listened long since."""
+    scene.listen()
+
+    class Locked(Hears):
+        def __init__(self) -> None:
+            super().__init__()
+            self.renew()
+            os.register_at_fork(after_in_child=self.renew)
+
+        def renew(self) -> None:
+            self.lock = threading.Lock()
+
+        def lost(self) -> None:
+            assert self.lock.acquire(timeout=1), "a thread that is not here has it"
+            super().lost()
+
+    later = Scene()
+    later.hears = Locked()
+    later.listen()
+    later.hears.lock.acquire()
+
+    def work(_number: int) -> None:
+        assert later.hears.told[:2] == ["ready", "lost"]
+
+    assert in_processes(1, work) == [0]
+    later.bus.close()
 
 
 def test_many_publish_at_once(scene: Scene) -> None:

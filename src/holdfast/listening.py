@@ -5,6 +5,7 @@ missed: whatever goes wrong, `lost` is said before anything is tried again. A co
 not answer when it is asked is dead: silence is no proof that nothing was changed.
 """
 
+import atexit
 import contextlib
 import logging
 import math
@@ -71,6 +72,10 @@ class Way(Protocol):
         """See `Bus.name`."""
 
     @property
+    def speaks(self) -> bool:
+        """See `Bus.speaks`."""
+
+    @property
     def publishes(self) -> bool:
         """Whether changes must be sent: False where the server tells of them by itself."""
 
@@ -107,12 +112,25 @@ class Listening:
         """See `Bus.name`."""
         return self._way.name
 
+    @property
+    def speaks(self) -> bool:
+        """See `Bus.speaks`."""
+        return self._way.speaks
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was published has not left yet."""
+        watch = self._watch
+        return watch is not None and watch.is_behind
+
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         """See `Bus.listen`."""
         with self._guard:
             if self._closed or self._watch is not None:
                 raise RuntimeError(f"{self.name} was closed, or has a listener already")
-            _see_to_forks()
+            # registered now: whoever gives the listener new locks has registered that before
+            again = weakref.WeakMethod(self.after_fork)
+            os.register_at_fork(after_in_child=lambda: (begin := again()) and begin())
             _alive.add(self)
             self._watch = _Watch(self._way, prefixes, listener)
             self._watch.start()
@@ -134,6 +152,12 @@ class Listening:
 
     def after_fork(self) -> None:
         """Leave the parent's connection alone, for ever, and begin anew."""
+        try:
+            self._begin_anew()
+        except Exception:
+            _logger.exception("%s hears nothing in this child", self.name)
+
+    def _begin_anew(self) -> None:
         self._guard = threading.Lock()  # a thread that is not here may have held it
         self._way.forget()
         before, self._watch = self._watch, None
@@ -159,7 +183,7 @@ class _Watch:
         self._pause = pause
         self._outbox = _Outbox()
         self._bell = _Bell()
-        self._over = self._is_ready = self._complained = False
+        self._over = self._is_ready = self._complained = self._sends = False
         self._line: Line | None = None  # known here, so that a fork does not make it garbage
         self._thread = threading.Thread(target=self._run, name="holdfast-bus", daemon=True)
 
@@ -180,6 +204,11 @@ class _Watch:
         self._outbox.put(list(keys))
         self._bell.ring()
 
+    @property
+    def is_behind(self) -> bool:
+        """See `Listening.is_behind`."""
+        return self._outbox.waits or self._sends
+
     def _run(self) -> None:
         try:
             self._sleep(self._pause)
@@ -188,6 +217,8 @@ class _Watch:
                 failures = 0 if self._live() else min(failures + 1, 16)
                 longest = min(_SHORTEST * 2**failures, _LONGEST)
                 self._sleep(random.uniform(0.5, 1) * longest)  # noqa: S311 - no secret
+            if self.is_behind:  # it was ended before it could say this
+                self._live()
         finally:
             self._bell.close()
 
@@ -198,7 +229,7 @@ class _Watch:
             line = self._line = self._way.connect(self.prefixes)
             if not self._over:
                 self._tell_ready()
-                self._serve(line)
+            self._serve(line)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the thread
             self._lose(error)
         finally:
@@ -220,16 +251,19 @@ class _Watch:
             else:
                 line.check()
                 due = now + _EVERY
+        self._send(line)  # the last words
 
     def _send(self, line: Line) -> None:
+        self._sends = True
         keys = self._outbox.take()
-        if keys == []:
-            return
         try:
-            line.send(keys)
+            if keys != []:
+                line.send(keys)
         except BaseException:
             self._outbox.put(keys)  # once more on the next line: twice does no harm
             raise
+        finally:
+            self._sends = False
 
     def _hear(self, line: Line) -> None:
         keys, listener = line.hear(), self.listener()
@@ -295,8 +329,12 @@ class _Outbox:
                 self._all = True
                 self._keys = {}
 
+    @property
+    def waits(self) -> bool:
+        return self._all or bool(self._keys)
+
     def take(self) -> Keys:
-        if not self._keys and not self._all:
+        if not self.waits:
             return []
         with self._guard:
             keys = None if self._all else list(self._keys)
@@ -350,23 +388,11 @@ def _apart(prefixes: Sequence[str]) -> list[str]:
 
 _alive: weakref.WeakSet[Listening] = weakref.WeakSet()
 _inherited: list[_Watch] = []  # kept, so that no finalizer says goodbye on the parent's connections
-_seen_to: list[bool] = []
 
 
-def _see_to_forks() -> None:
-    """See to forks from now on.
-
-    Not from the import on: hooks run in the order they were registered, and those that give a
-    listener new locks must have run before it is told anything.
-    """
-    if not _seen_to:
-        _seen_to.append(True)
-        os.register_at_fork(after_in_child=_after_fork)
-
-
-def _after_fork() -> None:
+@atexit.register
+def _say_the_last() -> None:
+    """Let leave what was published: the threads are about to be stopped wherever they are."""
     for bus in list(_alive):
-        try:
-            bus.after_fork()
-        except Exception:
-            _logger.exception("%s hears nothing in this child", bus.name)
+        if bus.is_behind:
+            bus.close()

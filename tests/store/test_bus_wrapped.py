@@ -31,7 +31,7 @@ every_wrapper = pytest.mark.parametrize("name", WRAPPERS)
 class Recording:
     """A bus that does nothing but remember what it was told."""
 
-    name = "recording"
+    name, speaks = "recording", True
 
     def __init__(self) -> None:
         self.told: list[object] = []

@@ -67,7 +67,8 @@ def bus_of(
         ConfigError: There is no such bus, or no far tier for it.
     """
     if given == "auto":
-        return (_offered(store) if near else None), None
+        bus = _offered(store)
+        return (bus if near or (bus is not None and bus.speaks) else None), None
     if given is None or given is False:
         return None, None
     if store is None:

@@ -58,6 +58,13 @@ class Bus(Protocol):
         It changes if the bus had to take another kind than it tried first.
         """
 
+    @property
+    def speaks(self) -> bool:
+        """Whether it is sure that who writes must tell it, because no server does.
+
+        Then even who keeps no copies must `listen` and `publish`, for those who do.
+        """
+
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         """Begin to tell `listener` of changes to keys that begin with one of `prefixes`.
 
@@ -90,5 +97,5 @@ class Bus(Protocol):
     def close(self) -> None:
         """End the thread and its connection; twice is fine, from any thread.
 
-        The listener hears no more. What was published just before may not have left.
+        The listener hears no more. What was published before has left, if the servers answer.
         """

@@ -64,6 +64,7 @@ class RedisWay:
         self._heads = Heads()
         self._now = "pubsub" if self._kind == "pubsub" else "tracking"
         self.publishes = True
+        self.speaks = self._kind == "pubsub"
         self.wrote = self._heads.wrote if self._kind != "pubsub" else _nothing
         self.forget = self._heads.forget
 

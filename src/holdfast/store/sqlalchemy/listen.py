@@ -46,7 +46,7 @@ class ListenWay:
         ConfigError: There is no such kind.
     """
 
-    publishes = True
+    publishes = speaks = True
 
     def __init__(
         self, name: str, table: sa.Table, engine: Callable[[], sa.Engine], kind: str

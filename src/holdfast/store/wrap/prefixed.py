@@ -153,6 +153,10 @@ class _PrefixedBus:
     def name(self) -> str:
         return self._inside.name
 
+    @property
+    def speaks(self) -> bool:
+        return self._inside.speaks
+
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         between = _Bare(listener, self._names)
         self._inside.listen([self._names.before + prefix for prefix in prefixes], between)

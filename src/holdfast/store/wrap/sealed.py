@@ -147,6 +147,10 @@ class _SealedBus:
     def name(self) -> str:
         return self._inside.name
 
+    @property
+    def speaks(self) -> bool:
+        return self._inside.speaks
+
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         self._inside.listen(prefixes, listener)
 
