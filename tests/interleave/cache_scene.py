@@ -5,6 +5,7 @@ invalidates, and is acknowledged when the invalidation has returned. The law: wh
 after a change was acknowledged gets that version or a later one.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
@@ -93,6 +94,7 @@ class SceneBus:
     """A bus between the processes of a world: each message comes at any later moment."""
 
     name = "scene"
+    speaks = True
 
     def __init__(self, world: "World", process: int) -> None:
         self._world = world
@@ -225,7 +227,9 @@ class World:
         for label in (EVERYTHING, ANY, f"t:{TAG}"):
             stage.rows.put(stamps.key(label), make_stamp())
 
-    def store(self, *, fresh: float, stale: float = 0.0, tags: Sequence[str] = ()) -> None:
+    def store(
+        self, *, fresh: float, stale: float = 0.0, tags: Sequence[str] = (), idle: float = 0.0
+    ) -> None:
         """Put an entry of version 0 into the last tier, fresh for a while, then stale."""
         until = self.stage.clock() + fresh
         labels = Space("").item(KEY, tags).labels
@@ -239,7 +243,9 @@ class World:
             return
         known = drive(Stamps(Blocking(self.stage.rows), "").read(labels))
         data = Msgpack().encode((0, "old"))
-        entry = Entry(data, self.stage.clock(), until, until + stale, known)
+        end = self.stage.clock() + 1000.0 if idle else math.inf
+        now = self.stage.clock()
+        entry = Entry(data, now, until, until + stale, known, idle=idle, end=end)
         self.stage.rows.put(STORE_KEY, pack(entry))
 
     def _must(self, process: int) -> int:
@@ -398,11 +404,12 @@ def play(
     build: Build,
     *,
     crash: Sequence[int] = (),
+    cancel: Sequence[int] = (),
     more: Callable[[World, list[End]], None] | None = None,
     some: int = 0,
     settle: float = 0.0,
 ) -> int:
-    """Play the callers in every order, or in `some`; those of `crash` may also stop anywhere.
+    """Play the callers in every order, or in `some`; one may also crash or be cancelled anywhere.
 
     The law is checked `settle` seconds after the last of them has ended.
     """
@@ -419,6 +426,6 @@ def play(
         return world.scene(callers, check)
 
     if some:
-        play_some_orders(scene, some, seed=some, crash=crash)
+        play_some_orders(scene, some, seed=some, crash=crash, cancel=cancel)
         return some
-    return play_every_order(scene, crash=crash)
+    return play_every_order(scene, crash=crash, cancel=cancel)

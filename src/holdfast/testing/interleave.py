@@ -17,7 +17,8 @@ Nothing here knows what is played.
 import contextlib
 import contextvars
 import random
-from collections.abc import Callable, Sequence
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from holdfast.testing.stage import Caller, Pause, Stage
 __all__ = ["Caller", "End", "Scene", "Stage", "play_every_order", "play_some_orders"]
 
 _TOO_LONG = 2000
+Fates = Mapping[str, Sequence[int]]
 
 
 @dataclass(slots=True)
@@ -37,12 +39,14 @@ class End:
         error: What he raised.
         crashed: Whether he stopped for ever in the middle.
         over: Whether he came to an end of his own.
+        cancelled: Whether that end was that he was cancelled.
     """
 
     value: object = None
     error: Exception | None = None
     crashed: bool = False
     over: bool = False
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +66,34 @@ class Scene:
 
 
 class _Step(NamedTuple):
-    """What may come next: `number` goes on from where he stands, or crashes there."""
+    """What may come next: `number` goes on from where he stands, or his fate befalls him there."""
 
     number: int
-    crash: bool
+    fate: str
     home: int
     pause: Pause
 
     def meets(self, other: "_Step") -> bool:
-        if self.number == other.number or (self.crash and other.crash):
+        if self.number == other.number or (self.fate and other.fate):
             return True
-        if self.crash or other.crash:
+        if "crash" in (self.fate, other.fate):
             return False
-        return self.home == other.home or self.pause.meets(other.pause)
+        cancelled = bool(self.fate or other.fate)
+        return cancelled or self.home == other.home or self.pause.meets(other.pause)
 
 
 class _Run:
     """One order of a scene, as far as it has come."""
 
-    def __init__(self, scene: Scene, stage: Stage, may_crash: Sequence[int]) -> None:
+    def __init__(self, scene: Scene, stage: Stage, fates: Fates) -> None:
         self.stage = stage
         self.ends: list[End] = []
-        self._may_crash = may_crash
+        self._fates = fates
         self._callers: list[Caller] = []
         self._contexts: list[contextvars.Context] = []
         self._homes: list[int] = []
         self._standing: dict[int, Pause] = {}
-        self._crashed = False
+        self._crashed = self._befallen = False
         homes = scene.homes or [0] * len(scene.callers)
         for caller, home in zip(scene.callers, homes, strict=True):
             self._enter(caller, home, contextvars.copy_context())
@@ -103,37 +108,54 @@ class _Run:
 
     def steps(self) -> list[_Step]:
         """Return what may come next."""
-        able = [(who, pause) for who, pause in self._standing.items() if pause.over]
-        steps = [_Step(who, False, self._homes[who], pause) for who, pause in able]  # noqa: FBT003 - a field
-        if self._crashed:
-            return steps
-        steps += [step._replace(crash=True) for step in steps if step.number in self._may_crash]
-        if self._standing and not steps:
+        steps = [
+            _Step(number, "", self._homes[number], pause)
+            for number, pause in self._standing.items()
+            if pause.over or self._callers[number] in self.stage.waits.cancelled
+        ]
+        if not self._befallen:
+            for fate, numbers in self._fates.items():
+                steps += [
+                    _Step(number, fate, self._homes[number], self._standing[number])
+                    for number in numbers
+                    if number in self._standing
+                    and (fate == "cancel" or self._standing[number].over)
+                ]
+        if self._standing and not steps and not self._crashed:
             raise AssertionError(f"everybody waits for somebody: {self._standing}")
         return steps
 
     def go(self, step: _Step) -> None:
         pause = self._standing.pop(step.number)
-        self.stage.log.append((step.number, "crash" if step.crash else pause))
-        if step.crash:
+        self.stage.log.append((step.number, step.fate or pause))
+        self._befallen = self._befallen or bool(step.fate)
+        if step.fate == "crash":
             self._crashed = self.ends[step.number].crashed = True
-        else:
-            self._resume(step.number)
+            return
+        if step.fate == "cancel":
+            self.stage.waits.cancelled.add(self._callers[step.number])
+        self._resume(step.number)
 
     def _resume(self, number: int) -> None:
-        end = self.ends[number]
+        end, caller, waits = self.ends[number], self._callers[number], self.stage.waits
         try:
-            pause = self._contexts[number].run(self._callers[number].send, None)
+            if caller in waits.cancelled:
+                waits.cancelled.discard(caller)
+                pause = self._contexts[number].run(caller.throw, CancelledError())
+            else:
+                pause = self._contexts[number].run(caller.send, None)
         except StopIteration as done:
             end.value, end.over = done.value, True
+        except CancelledError:
+            end.cancelled = end.over = True
         except Exception as error:  # noqa: BLE001 - how a caller ends is for the check to judge
             end.error, end.over = error, True
         else:
             assert isinstance(pause, Pause), f"awaited something that is not on stage: {pause!r}"
             self._standing[number] = pause
-        begun, self.stage.waits.begun = self.stage.waits.begun, []
-        for caller in begun:
-            self._enter(caller, self._homes[number], self._contexts[number].copy())
+        begun, waits.begun = waits.begun, []
+        for steps in begun:
+            self._enter(steps, self._homes[number], self._contexts[number].copy())
             self._resume(len(self._callers) - 1)
 
     def close(self) -> None:
@@ -145,12 +167,12 @@ class _Run:
 def _play(
     scene: Callable[[Stage], Scene],
     choose: Callable[[list[_Step]], _Step | None],
-    may_crash: Sequence[int],
+    fates: Fates,
 ) -> None:
     """Play one order, up to where `choose` returns None."""
     stage = Stage()
     here = scene(stage)
-    run = _Run(here, stage, may_crash)
+    run = _Run(here, stage, fates)
     try:
         while steps := run.steps():
             step = choose(steps)
@@ -185,8 +207,8 @@ class _Fork:
     def next(self, steps: list[_Step]) -> "_Fork":
         """Return the moment after `step`, where `steps` may come next."""
         asleep = [each for each in self.asleep + self.steps[: self.at] if not each.meets(self.step)]
-        known = {(each.number, each.crash) for each in asleep}
-        return _Fork([each for each in steps if (each.number, each.crash) not in known], asleep)
+        known = {(each.number, each.fate) for each in asleep}
+        return _Fork([each for each in steps if (each.number, each.fate) not in known], asleep)
 
 
 class _Path:
@@ -206,14 +228,19 @@ class _Path:
 
 
 def play_every_order(
-    scene: Callable[[Stage], Scene], *, crash: Sequence[int] = (), at_most: int = 200_000
+    scene: Callable[[Stage], Scene],
+    *,
+    crash: Sequence[int] = (),
+    cancel: Sequence[int] = (),
+    at_most: int = 200_000,
 ) -> int:
     """Play `scene` in every order of its callers; return how many orders there were.
 
     Args:
         scene: Sets the stage and returns the callers; called anew for each order.
-        crash: Numbers of callers that may also stop for ever before any of their operations, one
-            of them in each order.
+        crash: Numbers of callers that may also stop for ever before any of their operations.
+        cancel: Numbers of callers that may also be cancelled wherever they stand; in each order,
+            one caller crashes or is cancelled.
         at_most: Fail if there are more orders than that.
 
     Raises:
@@ -222,7 +249,7 @@ def play_every_order(
     path: list[_Fork] = []
     played = 0
     while True:
-        _play(scene, _Path(path).choose, crash)
+        _play(scene, _Path(path).choose, {"crash": crash, "cancel": cancel})
         played += bool(not path or path[-1].steps)
         assert played <= at_most, f"more than {at_most} orders"
         while path and path[-1].at + 1 >= len(path[-1].steps):
@@ -233,9 +260,14 @@ def play_every_order(
 
 
 def play_some_orders(
-    scene: Callable[[Stage], Scene], count: int, *, seed: int, crash: Sequence[int] = ()
+    scene: Callable[[Stage], Scene],
+    count: int,
+    *,
+    seed: int,
+    crash: Sequence[int] = (),
+    cancel: Sequence[int] = (),
 ) -> None:
     """Play `count` orders of `scene` drawn with `seed`: for three callers and more."""
     draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
     for _ in range(count):
-        _play(scene, draw.choice, crash)
+        _play(scene, draw.choice, {"crash": crash, "cancel": cancel})

@@ -4,6 +4,7 @@ Law: nothing happens here but between two pauses. A pause says what comes next, 
 plays the callers knows what may meet.
 """
 
+import functools
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -119,6 +120,7 @@ class StageWaits:
             any time, and told how much has come to pass.
         detaches: See `bridge.Waits`; True plays event loops.
         begun: What was started and has not come onto the stage yet.
+        cancelled: Who is cancelled as soon as he goes on.
     """
 
     def __init__(self, clock: ManualClock) -> None:
@@ -126,10 +128,15 @@ class StageWaits:
         self.patient = False
         self.detaches = False
         self.begun: list[Caller] = []
+        self.cancelled: set[Caller] = set()
 
     def now(self) -> float:
         """Return the stage's time."""
         return self._clock()
+
+    def is_cancelled(self) -> bool:
+        """Return whether one who met a cancellation was told to end: on a stage, always."""
+        return self.detaches
 
     async def sleep(self, seconds: float) -> None:
         await Pause("sleep")
@@ -151,7 +158,7 @@ class StageWaits:
         over: Callable[[], object],
         *,
         hurried: bool,  # noqa: ARG002 - all have the same stage
-    ) -> None:
+    ) -> Callable[[], object] | None:
         """Put `steps` onto the stage, as one more caller in the process of who starts them."""
 
         async def run() -> None:
@@ -161,7 +168,9 @@ class StageWaits:
             finally:
                 over()
 
-        self.begun.append(run())
+        begun = run()
+        self.begun.append(begun)
+        return functools.partial(self.cancelled.add, begun) if self.detaches else None
 
     def apart(
         self, steps: Callable[[], Coroutine[object, None, object]], over: Callable[[], object]
