@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "holdfast"
 
 # Each row may import the rows above it. Within a row nobody sees his neighbour, but for the ground.
 FLOORS: list[set[str]] = [
-    {"errors", "clock", "events", "entry", "keys", "durations", "signing", "codec"},
+    {"errors", "clock", "events", "entry", "keys", "durations", "forks", "signing", "codec"},
     {"background", "locks", "store.protocol", "store.bus"},
     {"store.abilities"},
     {"bridge", "lifetimes", "gather", "replies", "dial", "listening", "messages"},

@@ -9,11 +9,11 @@ end is done though its event loop was closed before.
 import asyncio
 import contextlib
 import contextvars
-import os
 import queue
 import threading
-import weakref
 from collections.abc import Callable, Coroutine
+
+from holdfast.forks import in_each_child
 
 __all__ = ["Background", "start_task"]
 
@@ -28,8 +28,7 @@ class Background:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._forget()
-        forget = weakref.WeakMethod(self._forget)
-        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+        in_each_child(self._forget)
 
     def _forget(self) -> None:
         self._guard = threading.Lock()

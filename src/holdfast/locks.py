@@ -9,14 +9,13 @@ An event loop that stands still flies nothing: nobody waits for what it has begu
 import asyncio
 import contextlib
 import math
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from holdfast.clock import monotonic
+from holdfast.forks import in_each_child
 
 __all__ = ["Flight", "Flights", "Turns"]
 
@@ -159,8 +158,7 @@ class Flights:
 
     def __init__(self) -> None:
         self._forget()
-        forget = weakref.WeakMethod(self._forget)
-        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+        in_each_child(self._forget)
 
     def _forget(self) -> None:
         self._guard = threading.Lock()
@@ -215,8 +213,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._forget()
-        forget = weakref.WeakMethod(self._forget)
-        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+        in_each_child(self._forget)
 
     def _forget(self) -> None:
         self._guard = threading.Lock()

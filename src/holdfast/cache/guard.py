@@ -5,15 +5,14 @@ nobody waits for, that asks the store whether it answers again. One success forg
 """
 
 import contextlib
-import os
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from holdfast.cache.pending import Pending
 from holdfast.errors import StoreError, StoreUnavailable
 from holdfast.events import Observer
+from holdfast.forks import in_each_child
 from holdfast.store.protocol import AsyncStore
 
 __all__ = ["Breaker", "Claim", "Guard"]
@@ -134,8 +133,7 @@ class Claim:
 
     def __init__(self) -> None:
         self._forget()
-        forget = weakref.WeakMethod(self._forget)
-        os.register_at_fork(after_in_child=lambda: (again := forget()) and again())
+        in_each_child(self._forget)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()

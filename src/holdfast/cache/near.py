@@ -10,9 +10,7 @@ the count back; nothing else depends on it.
 """
 
 import math
-import os
 import threading
-import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +19,7 @@ from holdfast.cache.counts import Counts
 from holdfast.cache.eviction import MOST, Eviction
 from holdfast.cache.weight import weigh
 from holdfast.clock import Clock
+from holdfast.forks import in_each_child
 
 __all__ = ["NO_TRAITS", "Cell", "Hold", "Near", "Times", "Traits"]
 
@@ -159,8 +158,7 @@ class Near:
         self._counted = 0.0
         # re-entrant: dropping a value may run its finalizer, which may come back here
         self._lock = threading.RLock()
-        begin_anew = weakref.WeakMethod(self._begin_anew)
-        os.register_at_fork(after_in_child=lambda: (again := begin_anew()) and again())
+        in_each_child(self._begin_anew)
 
     def _begin_anew(self) -> None:
         """Begin anew in the child of a fork, which has none of the other threads."""

@@ -7,13 +7,12 @@ become one invalidation of everything.
 
 import heapq
 import itertools
-import os
 import threading
-import weakref
 from collections.abc import Iterable
 from operator import itemgetter
 
 from holdfast.cache.space import EVERYTHING, Item
+from holdfast.forks import in_each_child
 
 __all__ = ["Pending"]
 
@@ -34,8 +33,7 @@ class Pending:
         self._most = most
         self._numbers = itertools.count(1)
         self._renew_lock()
-        renew = weakref.WeakMethod(self._renew_lock)
-        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
+        in_each_child(self._renew_lock)
 
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()

@@ -11,10 +11,8 @@ the abilities, which are those of the store inside; `close` and a bus have none.
 """
 
 import functools
-import os
 import random
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import TracebackType
@@ -22,6 +20,7 @@ from typing import Self, TypedDict, TypeVar, Unpack
 
 from holdfast.bridge import LoopWaits, ThreadWaits, Waits, aio_face, drive
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
+from holdfast.forks import in_each_child
 from holdfast.store.abilities import Change
 from holdfast.store.protocol import AsyncStore, OpenStore
 from holdfast.store.wrap.around import Driven, Steps
@@ -132,8 +131,7 @@ class _Weather:
         self._random = random.Random(seed)  # noqa: S311 - no secret, but the same in each run
         self._faults: tuple[Fault, ...] = ()
         self._renew_guard()
-        renew = weakref.WeakMethod(self._renew_guard)
-        os.register_at_fork(after_in_child=lambda: (again := renew()) and again())
+        in_each_child(self._renew_guard)
 
     def _renew_guard(self) -> None:
         self._guard = threading.Lock()
