@@ -352,6 +352,33 @@ def test_a_server_that_comes_back_empty(kind: str) -> None:
         until(lambda: caches[0].get("k") is None)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tracking", "pubsub"])
+def test_a_server_that_stands_still_holds_up_nobody_for_long(kind: str) -> None:
+    """Target of the issue: under 100 ms after the breaker opens."""
+    with run_redis() as server, Cache(server.url, bus=kind) as cache:
+        whole(cache).put("k", "old")
+        server.server.pause()
+        try:
+            began = time.perf_counter()
+            for number in range(3):
+                assert cache.get_or_create(f"a{number}", lambda: 1) == 1
+            assert cache.stats().far_open
+            assert time.perf_counter() - began < 10, "three deadlines of 0.25 s, and creations"
+            took = []
+            for number in range(200):
+                began = time.perf_counter()
+                assert cache.get_or_create(f"b{number}", lambda: 1) == 1
+                took.append(time.perf_counter() - began)
+            assert statistics.quantiles(took, n=10)[8] < 0.1, max(took)
+            until(lambda: cache.stats().bus == "")
+            assert cache.get("k") is None, "it may be another by now"
+        finally:
+            server.server.go_on()
+        until(lambda: not cache.stats().far_open)
+        assert whole(cache).get("k") == "old"
+
+
 # Who has none
 
 
