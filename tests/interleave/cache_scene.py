@@ -8,7 +8,7 @@ after a change was acknowledged gets that version or a later one.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from holdfast.bridge import Blocking, ThreadWaits, drive
 from holdfast.cache.coding import Coding
@@ -19,7 +19,7 @@ from holdfast.cache.engine import Engine
 from holdfast.cache.found import near_labels
 from holdfast.cache.near import Near, Traits
 from holdfast.cache.policy import Policy
-from holdfast.cache.space import ANY, EVERYTHING, Space
+from holdfast.cache.space import ANY, EVERYTHING, Item, Space
 from holdfast.cache.stamps import Stamps
 from holdfast.codec.msgpack import Msgpack
 from holdfast.entry import Entry, make_stamp, pack
@@ -172,7 +172,12 @@ class Process:
 
     def read(self) -> Value | None:
         """Return what a reader of this process gets now, without a pause."""
-        value = drive(self.direct.get_many([self.space.item(KEY)], self.policy)).get(KEY)
+        value: Value | None = self.read_item(self.space.item(KEY))
+        return value
+
+    def read_item(self, item: Item) -> Any:
+        """Return the same for any item."""
+        value = drive(self.direct.get_many([item], self.policy)).get(item.name, NOTHING)
         return value if value is not NOTHING else None
 
 
@@ -253,7 +258,8 @@ class World:
         mine = self.processes[process].acknowledged
         return mine if self.lenient else max(mine, self.acknowledged)
 
-    def _at(self, process: int, steps: Caller) -> Caller:
+    def at(self, process: int, steps: Caller) -> Caller:
+        """Say that a caller belongs to a process."""
         self._homes[steps] = process
         return steps
 
@@ -268,11 +274,11 @@ class World:
         async def steps() -> object:
             return [await caller for caller in callers]
 
-        return self._at(process, steps())
+        return self.at(process, steps())
 
     def miss(self, process: int = 0) -> Caller:
         """Return a caller that lets a process be without its bus for a while."""
-        return self._at(process, self.processes[process].miss())
+        return self.at(process, self.processes[process].miss())
 
     async def _create(self, late: Sequence[str], *, fail: bool) -> Value:
         seen = self.version
@@ -304,7 +310,7 @@ class World:
         anew: bool = False,
     ) -> Caller:
         """Return a caller of `get_or_create`."""
-        return self._at(process, self._read(process, late, fail=fail, anew=anew))
+        return self.at(process, self._read(process, late, fail=fail, anew=anew))
 
     def get(self, process: int = 0) -> Caller:
         """Return a caller of `get`."""
@@ -318,7 +324,7 @@ class World:
             assert value[0] >= must, f"read version {value[0]} after {must} was acknowledged"
             return value
 
-        return self._at(process, steps())
+        return self.at(process, steps())
 
     def change(
         self,
@@ -349,7 +355,7 @@ class World:
                 return await self._read(process, late, fail=False, anew=False)
             return (mine, "changed")
 
-        return self._at(process, steps())
+        return self.at(process, steps())
 
     async def _invalidate(self, how: str, process: int, version: int) -> None:
         engine = self.processes[process].engine

@@ -82,6 +82,10 @@ class _Step(NamedTuple):
         return cancelled or self.home == other.home or self.pause.meets(other.pause)
 
 
+class _Gone(BaseException):
+    """What ends a caller who crashed: no store hears of it."""
+
+
 class _Run:
     """One order of a scene, as far as it has come."""
 
@@ -159,9 +163,10 @@ class _Run:
             self._resume(len(self._callers) - 1)
 
     def close(self) -> None:
-        for caller in self._callers:
-            with contextlib.suppress(RuntimeError):  # a crashed caller cleans up nothing
-                caller.close()
+        for caller, context in zip(self._callers, self._contexts, strict=True):
+            with contextlib.suppress(_Gone, CancelledError, Exception):
+                while True:  # each of his blocks may want to clean up: a crashed caller does not
+                    context.run(caller.throw, _Gone())
 
 
 def _play(
@@ -237,7 +242,8 @@ def play_every_order(
     """Play `scene` in every order of its callers; return how many orders there were.
 
     Args:
-        scene: Sets the stage and returns the callers; called anew for each order.
+        scene: Sets the stage and returns the callers; called anew for each order. What it keeps
+            elsewhere it must begin anew: an order that turns out to be played already is left.
         crash: Numbers of callers that may also stop for ever before any of their operations.
         cancel: Numbers of callers that may also be cancelled wherever they stand; in each order,
             one caller crashes or is cancelled.
