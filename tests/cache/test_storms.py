@@ -63,6 +63,10 @@ async def leave(cache: Cache, key: str) -> None:
     await began.wait()
 
 
+def tasks_of(loop: asyncio.AbstractEventLoop) -> list[object]:
+    return [task for task in list(_running) if task.get_loop() is loop]
+
+
 class TestStillLoops:
     """A creation whose event loop nobody runs any more is nobody's to wait for."""
 
@@ -135,7 +139,6 @@ class TestStillLoops:
         store = FaultyStore(MemoryStore())
         store.delay(seconds=1e-9)  # no answer without a turn of the loop
         cache = Cache(store, refresh_at=0.001, ttl=100, near=False)
-        before = len(_running)
 
         async def main() -> None:
             await cache.aio.get_or_create("k", lambda: 1)
@@ -146,10 +149,10 @@ class TestStillLoops:
         loop = asyncio.new_event_loop()
         loop.run_until_complete(main())
         loop.close()
-        assert len(_running) == before + 1
+        assert len(tasks_of(loop)) == 1
         asyncio.run(cache.aio.get_or_create("other", lambda: 1))
         gc.collect()
-        assert len(_running) == before
+        assert tasks_of(loop) == []
         assert cache._core.flights._flights == {}
         assert cache._core.near._holds == {}
         assert caplog.records == []
@@ -225,7 +228,7 @@ def in_child(work: Callable[[], object]) -> None:
 class DeafWay:
     """Reaches no server."""
 
-    name, publishes = "deaf", True
+    name, publishes, speaks = "deaf", True, True
 
     def connect(self, prefixes: object) -> Any:  # noqa: ARG002
         raise StoreUnavailable("deaf")
@@ -256,3 +259,44 @@ class TestClosing:
             second.begin()
         bus.close()
         assert "holdfast-bus" not in {thread.name for thread in threading.enumerate()}
+
+
+class TestLeases:
+    """A lease that could not be given back keeps nobody waiting once the store is there again."""
+
+    @pytest.mark.parametrize("asynchronous", [True, False])
+    def test_it_is_given_back_as_soon_as_the_store_answers(self, *, asynchronous: bool) -> None:
+        store = FaultyStore(MemoryStore())
+
+        def create() -> str:
+            store.fail("swap")  # neither the publish nor the release comes through
+            return "made"
+
+        with Cache(store, lease=1000) as cache:
+            if asynchronous:
+                assert asyncio.run(cache.aio.get_or_create("k", create)) == "made"
+            else:
+                assert cache.get_or_create("k", create) == "made"
+            assert store.store.get("lv:k") is not None
+            store.mend()
+            until = time.monotonic() + PATIENCE
+            while store.store.get("lv:k") is not None and time.monotonic() < until:
+                cache.get("other")  # it is asked for something, and found well
+                time.sleep(0.01)
+            assert store.store.get("lv:k") is None
+            with Cache(store, lease=1000) as other:
+                assert other.get_or_create("k", lambda: "new") == "new"
+            assert cache._core.pending.leases == {}
+
+    def test_the_lease_of_another_is_not_taken_from_him(self) -> None:
+        store = FaultyStore(MemoryStore())
+        with Cache(store, lease=1000) as cache:
+            cache._core.pending.owe("lv:k", b"ours, of long ago")
+            cache._core.pending.owe("lv:gone", b"it ended by itself")
+            store.put("lv:k", b"another's")
+            until = time.monotonic() + PATIENCE
+            while cache._core.pending.leases and time.monotonic() < until:
+                cache.get("other")
+                time.sleep(0.01)
+            assert cache._core.pending.leases == {}
+            assert store.get("lv:k") == b"another's"

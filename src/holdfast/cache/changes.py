@@ -192,7 +192,7 @@ class Changes:
             await self._catch_up(self._far)
         except Exception:  # noqa: BLE001 - an observer's, too, must not end the recovery
             return False
-        return not core.pending.waiting
+        return not core.pending.waiting and not core.pending.leases
 
     async def _catch_up(self, far: Far) -> None:
         """Repeat what the far tier did not hear of, whatever the breaker says."""
@@ -209,6 +209,9 @@ class Changes:
                 pending.superseded(name, mark)
             names = tuple(name for name, _ in waiting)
             self._core.observer("cache.invalidation_replayed", {"names": names})
+        for key, token in list(pending.leases.items()):
+            await far.quiet.swap(key, token, None)
+            pending.gave_back(key, token)
 
     async def increment(self, item: Item, by: int, policy: Policy) -> int:
         """Count up by `by`; what is not there counts as 0.

@@ -93,7 +93,8 @@ class Guard:
                 self._recover()
             raise
         breaker.succeeded()
-        if self._pending.waiting:  # left by who gave up, or by the parent of a fork
+        if self._pending.waiting or self._pending.leases:
+            # left by who gave up, or by the parent of a fork
             self._recover()
         return answer
 

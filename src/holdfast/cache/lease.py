@@ -83,4 +83,5 @@ class Lease:
                 await self._far.quiet.swap(self._key, self._token, None)
             except StoreError as error:
                 self._core.trouble("release", error, self._item)
+                self._core.pending.owe(self._key, self._token)
             self._token = None

@@ -1,4 +1,4 @@
-"""Pending: invalidations the far tier has not heard of yet.
+"""Pending: invalidations, and ends of leases, the far tier has not heard of yet.
 
 Law: what waits here is treated as absent in this process, whatever the far tier says. One entry per
 key or label: the newest wins, be it an invalidation or a value that was written after it. Too many
@@ -25,11 +25,13 @@ class Pending:
             is a label. Read it freely: what waits is there at any moment, without the lock.
         settled: How often something ceased to wait. Who finds that it changed while he read the far
             tier reads again: what he read may be what was invalidated.
+        leases: Tokens of leases that could not be given back, by key: nobody should wait for them.
     """
 
     def __init__(self, most: int = 10_000) -> None:
         self.waiting: dict[str, tuple[int, bool]] = {}
         self.settled = 0
+        self.leases: dict[str, bytes] = {}
         self._most = most
         self._numbers = itertools.count(1)
         self._renew_lock()
@@ -45,6 +47,18 @@ class Pending:
                 self.waiting[name] = (next(self._numbers), labels)
             if len(self.waiting) > self._most:
                 self.waiting = {EVERYTHING: (next(self._numbers), True)}
+
+    def owe(self, lease: str, token: bytes) -> None:
+        """Let a lease wait to be given back; one too many ends by itself."""
+        with self._lock:
+            if len(self.leases) < self._most:
+                self.leases[lease] = token
+
+    def gave_back(self, lease: str, token: bytes) -> None:
+        """Forget a lease that was given back, unless there is a later one."""
+        with self._lock:
+            if self.leases.get(lease) == token:
+                del self.leases[lease]
 
     def mark(self, name: str) -> tuple[int, bool] | None:
         """Return what `superseded` needs to know of `name`, before a value is made for it."""
