@@ -8,31 +8,35 @@ import logging
 import os
 import weakref
 from collections.abc import Callable
+from types import MethodType
+from typing import Any, cast
 
 __all__ = ["in_each_child"]
 
-_methods: dict[int, weakref.WeakMethod[Callable[[], object]]] = {}
+_methods: dict[int, tuple[weakref.ref[object], Callable[[Any], object]]] = {}
 
 
 def in_each_child(begin_anew: Callable[[], object]) -> None:
     """Call a bound method in every child that is forked while its object lives."""
-    method = weakref.WeakMethod(begin_anew, _forget)
-    _methods[id(method)] = method
+    method = cast("MethodType", begin_anew)
+    # no WeakMethod: at the end of a program one with a callback may complain
+    whose = weakref.ref(method.__self__, _forget)
+    _methods[id(whose)] = whose, method.__func__
 
 
-def _forget(method: weakref.ref[Callable[[], object]]) -> None:
-    _methods.pop(id(method), None)
+def _forget(whose: weakref.ref[object], methods: dict[int, Any] = _methods) -> None:
+    methods.pop(id(whose), None)
 
 
 def _after_fork() -> None:
-    for method in list(_methods.values()):
-        begin_anew = method()
-        if begin_anew is None:
+    for whose, begin_anew in list(_methods.values()):
+        one = whose()
+        if one is None:
             continue
         try:
-            begin_anew()
+            begin_anew(one)
         except Exception:
-            logging.getLogger("holdfast").exception("%r in this child", begin_anew)
+            logging.getLogger("holdfast").exception("%r does not begin anew in this child", one)
 
 
 os.register_at_fork(after_in_child=_after_fork)

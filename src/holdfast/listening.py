@@ -128,9 +128,9 @@ class Listening:
         with self._guard:
             if self._closed or self._watch is not None:
                 raise RuntimeError(f"{self.name} was closed, or has a listener already")
-            # registered now: whoever gives the listener new locks has registered that before
-            again = weakref.WeakMethod(self.after_fork)
-            os.register_at_fork(after_in_child=lambda: (begin := again()) and begin())
+            # a hook of its own: those that give the listener new locks were registered before
+            one = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: (bus := one()) and bus.after_fork())
             _alive.add(self)
             self._watch = _Watch(self._way, prefixes, listener)
             self._watch.start()
