@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live test-fast check mutants bench docs lock clean
+.PHONY: help demo test test-live test-fast soak check mutants bench docs lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -50,6 +50,10 @@ test-live: $(VENV)/.test  ## what needs a server: each store, and the features o
 
 test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
 	$(BIN)/pytest -m 'not slow and not browser and not server'
+
+soak: $(VENV)/.test  ## random processes against a model, a minute of each kind
+	sh tests/install-servers.sh
+	HOLDFAST_SOAK=1 $(BIN)/pytest tests/model -s
 
 check: $(VENV)/.test  ## lint, format, types, floors
 	$(BIN)/ruff check

@@ -17,6 +17,7 @@ class Wire:
     """A bus that two caches share, in one process: it delivers at once."""
 
     name = "wire"
+    speaks = True
 
     def __init__(self, listeners: list[Listener]) -> None:
         self._listeners = listeners

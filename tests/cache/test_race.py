@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from racing import HOWS, Racer, racer
 
 from holdfast import Cache
+from holdfast.errors import StoreError
 from holdfast.store.memory import MemoryStore
+from holdfast.testing.faults import FaultyStore
 from servers.redis import RedisServer
 
 ROUNDS = 40
@@ -106,3 +109,23 @@ def test_a_refresh_wins_over_a_creation_that_outlives_its_lease() -> None:
         assert other._part.cached(key="{key}")(load).refresh("k") == 2
         assert other.read("k") == 2
         assert theirs.namespace("part").get("k") == 2
+
+
+@pytest.mark.parametrize("on_error", ["raise", "queue"])
+def test_a_refresh_that_is_not_heard_of_is_repeated(on_error: Literal["raise", "queue"]) -> None:
+    rows = MemoryStore()
+    store = FaultyStore(rows)
+    with Cache(store, on_error=on_error) as cache:
+        versions = iter([1, 2, 3])
+        load = cache.cached(key="{key}")(lambda key: (key, next(versions)))
+        assert load("k") == ("k", 1)
+        with store.fail():
+            if on_error == "raise":
+                with pytest.raises(StoreError):
+                    load.refresh("k")
+            else:
+                assert load.refresh("k") == ("k", 2)
+            assert cache.stats().pending == 1
+        assert load("k") == ("k", 3)  # what stands there was to be replaced
+        assert cache.stats().pending == 0
+        assert Cache(rows).get("k") == ("k", 3)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def _obey(line: Connection, place: Place) -> None:
             word, truth, how, key = words
             if word == "change":
                 user.truth = truth
-                line.send(user.change(how, key))
+                user.change(how, key)
+                line.send(None)
             else:
                 value = user.read(key)
                 line.send(user._cache.stats().bus if word == "bus" else value)
@@ -111,7 +113,7 @@ def options(**more: Any) -> dict[str, Any]:
 
 
 def race(
-    user: Racer, other: Other, how: str, key: str, ends: Callable[[threading.Event], None]
+    user: Racer, other: Other, how: str, key: str, ends: Callable[[threading.Event], object]
 ) -> int:
     """Let a creation here and an invalidation there cross each other; return the new truth.
 
@@ -143,7 +145,7 @@ def test_far_only_both_read_the_new_value_at_once(url: str, *, tasks: bool) -> N
         for how in HOWS:
             for number in range(ROUNDS):
                 key, takes = f"{how} {number}", chance.uniform(0, SHORT)
-                new = race(user, other, how, key, lambda _, takes=takes: time.sleep(takes))
+                new = race(user, other, how, key, after(takes))
                 assert user.read(key) == new, how
 
 
@@ -155,7 +157,7 @@ def test_what_was_created_meanwhile_is_not_kept_near(url: str, *, tasks: bool) -
                 continue  # it waits for that creation
             for number in range(ROUNDS):
                 key = f"{how} {number}"
-                new = race(user, other, how, key, lambda over: over.wait(PATIENCE) and None)
+                new = race(user, other, how, key, lambda over: over.wait(PATIENCE))
                 assert user.read(key) == new, how
 
 
@@ -170,9 +172,18 @@ def test_a_bus_tells_of_it_soon(request: pytest.FixtureRequest, bus: str, *, tas
         for how in HOWS:
             for number in range(ROUNDS):
                 key, takes = f"{how} {number}", chance.uniform(0, SHORT)
-                new = race(user, other, how, key, lambda _, takes=takes: time.sleep(takes))
-                soon(lambda key=key, new=new: user.read(key) == new)
+                new = race(user, other, how, key, after(takes))
+                soon(partial(reads, user, key, new))
                 assert other.read(key) == new
+
+
+def after(seconds: float) -> Callable[[threading.Event], None]:
+    """Return what lets a creation take so long."""
+    return lambda _: time.sleep(seconds)
+
+
+def reads(user: Racer, key: str, value: int) -> bool:
+    return user.read(key) == value
 
 
 def soon(is_so: Callable[[], object]) -> None:

@@ -6,7 +6,6 @@ A creation that others wait for outlives the caller who began it. How it obeys t
 `fill.py`; what changes a cache, in `changes.py`.
 """
 
-import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from holdfast.cache.found import Found
 from holdfast.cache.policy import REST, Policy
 from holdfast.cache.space import ANY, Item
 from holdfast.entry import Age
-from holdfast.errors import CreateTimeout, StoreError
+from holdfast.errors import CreateTimeout
 from holdfast.locks import Flight
 
 __all__ = ["Call", "Reads"]
@@ -198,8 +197,7 @@ class Reads(Changes):
         """Create; what was to be made anew is gone in any case, though the new be kept nowhere."""
         value = await fill.run(call.create, found, flight, patient=patient)
         if call.anew and not fill.replaced:
-            with contextlib.suppress(StoreError):  # it has been told, and waits to be repeated
-                await self.delete_many([call.item])
+            await self.delete_many([call.item])
         return value
 
     def _fill(self, call: Call) -> Fill:

@@ -1,0 +1,1 @@
+"""Two processes at random against a model; what they share is in `world.py`."""
