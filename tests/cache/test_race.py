@@ -129,3 +129,21 @@ def test_a_refresh_that_is_not_heard_of_is_repeated(on_error: Literal["raise", "
         assert load("k") == ("k", 3)  # what stands there was to be replaced
         assert cache.stats().pending == 0
         assert Cache(rows).get("k") == ("k", 3)
+
+
+def test_what_is_gone_in_the_far_tier_is_not_near_while_it_is_made_anew() -> None:
+    """Our own marker is no news to us, and may come before the news that the value is gone."""
+    rows, near = MemoryStore(), list[object]()
+    with Cache(rows, ttl=600) as cache:
+
+        @cache.cached(key="k")
+        def load() -> int:
+            near.append(cache.get("k"))
+            return 1
+
+        load()
+        rows.delete("v:k")  # by another process
+        load.refresh()
+        assert near == [None, None]
+        assert load.peek() == 1
+        assert cache.stats().near_hits

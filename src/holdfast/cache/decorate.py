@@ -45,7 +45,11 @@ class Cached(Protocol[P, R_co]):
         """Forget the value of such a call."""
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Create the value anew; until it is there, others get the old one."""
+        """Create the value anew; until it is there, others get the old one.
+
+        Raises:
+            StoreError: The store did not hear of it: other processes may still have the old value.
+        """
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself; what it says of its creation is heard by nobody."""
@@ -90,7 +94,11 @@ class CachedAsync(Protocol[P, R_co]):
         """Forget the value of such a call."""
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Create the value anew; until it is there, others get the old one."""
+        """Create the value anew; until it is there, others get the old one.
+
+        Raises:
+            StoreError: The store did not hear of it: other processes may still have the old value.
+        """
 
     async def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself."""

@@ -132,6 +132,14 @@ class Fill:
         if self._lease is not None:
             await self._lease.release()
 
+    def _forget_near(self) -> None:
+        """Drop what is near, since the far tier has nothing: our marker may drown the news of it.
+
+        What is invalidated before the new placeholder stands, was before the creation starts.
+        """
+        self.core.near.drop([self.item.near])
+        self.hold_again()
+
     def hold_again(self) -> None:
         """Set the placeholder anew: what was dropped before the next look does not count."""
         self.core.near.release(self.hold)
@@ -218,6 +226,7 @@ class Fill:
                     self._marker = marker = make_marker()
                     if await self.far.store.swap(self.item.far, None, marker, _MARKER_TTL):
                         found.raw = marker
+                        self._forget_near()
                         break
                     self._marker = None
                 found = await self.looks.look(self.item, ANY)
@@ -264,6 +273,7 @@ class Fill:
             await self.far.store.swap(self.item.far, stale.raw, pack(entry), ttl)
         except StoreError as error:
             self.core.trouble("rest", error, self.item)
+        self.core.near.drop([self.item.near])  # as who writes must; hardly ever is anything there
 
     async def _lift(self) -> None:
         if self.far is None or self._marker is None:
