@@ -7,6 +7,7 @@ not answer when it is asked is dead: silence is no proof that nothing was change
 
 import atexit
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -129,8 +130,7 @@ class Listening:
             if self._closed or self._watch is not None:
                 raise RuntimeError(f"{self.name} was closed, or has a listener already")
             # a hook of its own: those that give the listener new locks were registered before
-            one = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: (bus := one()) and bus.after_fork())
+            os.register_at_fork(after_in_child=functools.partial(_after_fork, weakref.ref(self)))
             _alive.add(self)
             self._watch = _Watch(self._way, prefixes, listener)
             self._watch.start()
@@ -152,12 +152,6 @@ class Listening:
 
     def after_fork(self) -> None:
         """Leave the parent's connection alone, for ever, and begin anew."""
-        try:
-            self._begin_anew()
-        except Exception:
-            _logger.exception("%s hears nothing in this child", self.name)
-
-    def _begin_anew(self) -> None:
         self._guard = threading.Lock()  # a thread that is not here may have held it
         self._way.forget()
         before, self._watch = self._watch, None
@@ -388,6 +382,15 @@ def _apart(prefixes: Sequence[str]) -> list[str]:
 
 _alive: weakref.WeakSet[Listening] = weakref.WeakSet()
 _inherited: list[_Watch] = []  # kept, so that no finalizer says goodbye on the parent's connections
+
+
+def _after_fork(one: weakref.ref[Listening]) -> None:
+    bus = one()
+    if bus is not None:
+        try:
+            bus.after_fork()
+        except Exception:
+            _logger.exception("%s hears nothing in this child", bus.name)
 
 
 @atexit.register
