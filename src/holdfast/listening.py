@@ -121,8 +121,7 @@ class Listening:
     @property
     def is_behind(self) -> bool:
         """Whether something that was published has not left yet."""
-        watch = self._watch
-        return watch is not None and watch.is_behind
+        return (watch := self._watch) is not None and watch.is_behind
 
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         """See `Bus.listen`."""
