@@ -59,6 +59,12 @@ def redis_plan(plan: Plan, redis_server: RedisServer) -> Plan:
     return replace(plan, store=f"{redis_server.url}?timeout=30", options=options)
 
 
+@pytest.fixture
+def postgresql_plan(plan: Plan, postgresql: Postgresql) -> Plan:
+    options = {"prefix": f"model-{os.urandom(4).hex()}"}
+    return replace(plan, store=f"{postgresql.url}?timeout=30", options=options)
+
+
 @pytest.mark.parametrize("near", [True, False], ids=["near", "far only"])
 @pytest.mark.slow
 def test_without_a_bus_near_ttl_bounds(plan: Plan, *, near: bool) -> None:
@@ -88,11 +94,8 @@ def test_values_that_are_refreshed_are_no_staler(
 
 @pytest.mark.slow
 @pytest.mark.server
-def test_postgresql_tells_soon(plan: Plan, postgresql: Postgresql) -> None:
-    url = postgresql.url
-    options = {"prefix": f"model-{os.urandom(4).hex()}"}
-    bus = (f"{url}?timeout=5", "listen")
-    plan = replace(plan, store=f"{url}?timeout=30", bus=bus, options=options)
+def test_postgresql_tells_soon(postgresql_plan: Plan, postgresql: Postgresql) -> None:
+    plan = replace(postgresql_plan, bus=(f"{postgresql.url}?timeout=5", "listen"))
     for history in seen(plan, SOON):
         assert history.near_hits
         assert history.bus.startswith("listen")
@@ -105,12 +108,24 @@ def test_a_bus_that_is_cut_again_and_again(
     redis_plan: Plan, redis_server: RedisServer, kind: str
 ) -> None:
     with Proxy(redis_server.port) as proxy, cut(proxy):
-        bus = (f"redis://127.0.0.1:{proxy.port}?timeout=5", kind)
-        seen(
-            replace(redis_plan, bus=bus, settle=NEAR_TTL + RECONNECTING),
-            NEAR_TTL + SOON + (RECONNECTING if kind == "pubsub" else 0),
-        )
+        seen_while_cut(redis_plan, f"redis://127.0.0.1:{proxy.port}", kind)
         assert proxy.taken > 2
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_a_bus_of_postgresql_that_is_cut(postgresql_plan: Plan, postgresql: Postgresql) -> None:
+    with Proxy(postgresql.server.port) as proxy, cut(proxy):
+        url = postgresql.url.replace(f":{postgresql.server.port}/", f":{proxy.port}/")
+        assert url != postgresql.url
+        seen_while_cut(postgresql_plan, url, "listen")
+        assert proxy.taken > 2
+
+
+def seen_while_cut(plan: Plan, url: str, kind: str) -> None:
+    """As `seen`, with a bus at `url` that breaks now and then."""
+    bound = NEAR_TTL + SOON + (0 if kind == "tracking" else RECONNECTING)
+    seen(replace(plan, bus=(f"{url}?timeout=5", kind), settle=NEAR_TTL + RECONNECTING), bound)
 
 
 @contextlib.contextmanager
