@@ -62,9 +62,10 @@ class Cache(Face):
             is killed; 0 for no lease.
         deadline: How long the store may take for an answer, where it is given by URL. Default
             0.25 s.
-        on_error: What becomes of an invalidation or a `put` the store does not hear of. It is
-            repeated in the background in any case, and what it hits is not read from the store
-            until then; `"raise"` raises the `StoreError` too, `"queue"` does not.
+        on_error: What becomes of an invalidation the store does not hear of. It is repeated in the
+            background in any case, until `close`, and what it hits is not read from the store
+            until then; `"raise"` raises the `StoreError` too, `"queue"` does not. Of a `put` that
+            failed, the removal of the older value is repeated.
         clock: UTC seconds.
         observer: Told what happens; see `holdfast.observe`.
         enabled: False turns every read into a miss and keeps nothing; invalidations still happen.
