@@ -13,6 +13,7 @@ class Whole:
     """A bus on which nothing is told."""
 
     name = "whole"
+    speaks = True
 
     def listen(self, prefixes: Sequence[str], listener: Listener) -> None:
         assert prefixes
