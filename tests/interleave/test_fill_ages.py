@@ -102,3 +102,16 @@ def test_after_a_refresh_the_new_value_is_kept() -> None:
         assert world.processes[0].core.near.cells[KEY].value == (0, "creation 1")
 
     assert play(build, more=kept) == 1
+
+
+def test_two_processes_refresh_once() -> None:
+    """Who wins the lease after another one has refreshed the value takes that."""
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = stage_of(stage, "refreshed", lease=100.0)
+        return world, [world.fill(0), world.fill(1)]
+
+    def once(world: World, _ends: list[End]) -> None:
+        assert world.created == 1, f"{world.created} creations"
+
+    assert play(build, more=once, some=400) == 400

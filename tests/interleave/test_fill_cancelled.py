@@ -77,3 +77,22 @@ def test_nobody_creates_for_nobody() -> None:
 
     assert play(build, cancel=(0,), more=ended) > 1
     assert 0 in cancelled
+
+
+def test_a_creation_outlives_who_began_it() -> None:
+    outlived: list[int] = []
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = detached(stage)
+        return world, [world.fill(0), world.fill(0)]
+
+    def once(world: World, ends: list[End]) -> None:
+        who = [number for number, what in world.stage.log]
+        at = [what for _, what in world.stage.log].index("cancel") if ends[0].cancelled else 0
+        if 1 in who[:at] and 0 in who[: who.index(1)]:  # he waits for what the other one began
+            assert world.started == 1
+            assert ends[1].value == (0, "creation 1")
+            outlived.append(1)
+
+    play(build, cancel=(0,), more=once, some=400)
+    assert outlived

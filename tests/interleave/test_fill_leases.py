@@ -5,7 +5,7 @@ shortest pause is over when whoever waited for it looks again; a long one is not
 """
 
 import pytest
-from cache_scene import LEASE_KEY, STORE_KEY, TAG, World, lose_once, play
+from cache_scene import KEY, LEASE_KEY, STORE_KEY, TAG, World, lose_once, play
 
 from holdfast.testing.interleave import Caller, End, Scene, Stage, play_some_orders
 
@@ -208,6 +208,38 @@ def test_a_lease_that_was_perhaps_won_is_given_back(lost: str) -> None:
     assert play(build, more=given_back) == 1
 
 
+@pytest.mark.parametrize("lost", LOST)
+def test_a_lease_that_could_not_be_given_back_is_owed(lost: str) -> None:
+    """The next who reaches the store sees to it that nobody waits for it."""
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, lease=LONG)
+        lose_once(stage, lost, "swap", LEASE_KEY, after=1)
+        return world, [world.one_by_one(0, world.fill(0), world.get(0))]
+
+    def given_back(world: World, _ends: list[End]) -> None:
+        assert world.stage.clock() < Stage().clock() + LONG
+        assert world.stage.rows.get(LEASE_KEY) is None
+
+    assert play(build, more=given_back) >= 1
+
+
+def test_who_waited_keeps_what_he_found_near() -> None:
+    """The message of what he waited for is no reason not to."""
+    kept: list[bool] = []
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, processes=2, near=True, bus=True, lease=LONG)
+        return world, [world.fill(0), world.fill(1)]
+
+    def near(world: World, _ends: list[End]) -> None:
+        if world.stage.clock() > Stage().clock():  # somebody waited
+            kept.extend(KEY in process.core.near.cells for process in world.processes)
+
+    assert play(build, more=near, some=300) == 300
+    assert kept.count(True) > len(kept) / 2 + 10, "only who created keeps it"
+
+
 @pytest.mark.parametrize("how", HOWS)
 def test_refresh_and_change(how: str) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
@@ -226,11 +258,16 @@ def test_refresh_never_takes_what_began_before_it() -> None:
         return world, [world.fill(0), world.fill(1, anew=True)]
 
     def his_own(world: World, ends: list[End]) -> None:
-        creations = {end.value for end in ends}
-        assert ends[1].value is not None
-        assert world.created == len(creations) or world.created == 2
+        log = [(who, getattr(what, "key", what)) for who, what in world.stage.log]
+        if (0, "create") in log[: log.index((1, "start"))]:
+            assert world.created == 2
+            assert ends[1].value != ends[0].value
+            later.append(world.created)
+
+    later: list[int] = []
 
     assert play(build, more=his_own, some=300) == 300
+    assert later
 
 
 def test_the_store_holds_what_the_key_says() -> None:

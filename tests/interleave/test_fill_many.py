@@ -80,9 +80,11 @@ def test_each_value_is_created_once(overlap: str, *, together: bool) -> None:
 
     made: list[Many] = []
 
-    def once(_world: World, ends: list[End]) -> None:
+    def once(world: World, ends: list[End]) -> None:
         assert all(end.error is None for end in ends)
         assert set(made[-1].created.values()) == {1}, made[-1].created
+        assert not list(world.stage.rows.scan("lv:")), "a lease was kept"
+        assert world.stage.clock() < Stage().clock() + LONG
 
     assert play(build, more=once, some=250) == 250
 

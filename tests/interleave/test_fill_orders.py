@@ -332,6 +332,21 @@ def test_a_failure_is_shared_with_those_who_waited() -> None:
     assert waited["orders"] > 0
 
 
+def test_who_asks_anew_is_not_told_of_an_older_failure() -> None:
+    waited: list[str] = []
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        here = World(stage)
+        return here, [here.fill(fail=True), here.fill(anew=True)]
+
+    def check(here: World, ends: list[End]) -> None:
+        waited.extend(str(what) for who, what in here.stage.log if who == 1 and "join" in str(what))
+        assert ends[1].value == (0, f"creation {here.started}")
+
+    assert play(build, more=check) > 1
+    assert waited
+
+
 def test_a_stale_value_is_served_while_one_creates() -> None:
     waits: list[object] = []
 

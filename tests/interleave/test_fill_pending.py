@@ -86,6 +86,39 @@ def test_what_follows_a_lost_invalidation_stands(
     assert play(build, more=caught_up, settle=5.0) >= 1
 
 
+@pytest.mark.parametrize("how", ["delete", "put"])
+def test_a_fill_that_began_before_a_lost_invalidation(how: str) -> None:
+    """What it publishes is none of what was written after the invalidation."""
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, processes=2, tags=[TAG], grace=100.0)
+        world.store(fresh=0.0, stale=100.0, tags=[TAG])
+        lose_once(stage, "request", "delete" if how == "delete" else "put", STORE_KEY)
+        return world, [world.change(how, 0), world.fill(0)]
+
+    assert play(build, more=caught_up, some=500) == 500
+
+
+def test_what_was_made_meanwhile_is_kept() -> None:
+    """A creation after a failed delete takes its place: nothing is left to be repeated."""
+    kept: list[bool] = []
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, tags=[TAG])
+        world.store(fresh=500.0, tags=[TAG])
+        lose_once(stage, "request", "delete", STORE_KEY)
+        return world, [world.change("delete", 0)]
+
+    def in_place(world: World, _ends: list[End]) -> None:
+        operations = [getattr(what, "operation", what) for _, what in world.stage.log]
+        if operations.count("delete") == 1:  # the lost one
+            assert world.processes[0].read() == (1, "creation 1")
+            kept.append(True)
+
+    assert play(build, more=in_place) > 1
+    assert kept
+
+
 def caught_up(world: World, _ends: list[End]) -> None:
     """Check that nothing waits, and that a value is kept again."""
     assert not any(process.core.pending.waiting for process in world.processes)
