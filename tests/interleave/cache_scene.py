@@ -153,6 +153,7 @@ class Process:
         self.stage = stage
         self.policy = policy
         self.acknowledged = 0
+        self._missed = 0
         self.space = Space("")
         self.engine = Engine(self.core, store if far else None, stage.waits)
         self.direct = Engine(self.core, Blocking(stage.rows) if far else None, ThreadWaits())
@@ -160,8 +161,10 @@ class Process:
     async def hear(self, keys: list[str], version: int) -> None:
         """Hear that another process changed `keys` and, with them, the world."""
         await self.stage.pause("hear")
-        self.core.coherence.changed(keys)
-        self.acknowledged = max(self.acknowledged, version)
+        self._missed = max(self._missed, version)
+        if self.core.coherence.is_whole:
+            self.core.coherence.changed(keys)
+            self.acknowledged = max(self.acknowledged, version)
 
     async def miss(self) -> None:
         """Be without the bus for a while."""
@@ -169,6 +172,7 @@ class Process:
         self.core.coherence.lost()
         await self.stage.pause("ready")
         self.core.coherence.ready()
+        self.acknowledged = max(self.acknowledged, self._missed)
 
     def read(self) -> Value | None:
         """Return what a reader of this process gets now, without a pause."""
@@ -341,8 +345,9 @@ class World:
             await self.stage.pause("start")
             self.version += 1
             mine = self.version
-            _changing.set(mine)
+            changing = _changing.set(mine)
             await self._invalidate(how, process, mine)
+            _changing.reset(changing)
             self.order.append(f"acknowledged {mine}")
             here = self.processes[process]
             here.acknowledged = max(here.acknowledged, mine)
@@ -425,9 +430,9 @@ def play(
 
         def check(ends: list[End]) -> None:
             stage.clock.advance(settle)
-            world.check(ends)
             if more is not None:
-                more(world, ends)
+                more(world, ends)  # first: to check the law is to read, and to keep what was read
+            world.check(ends)
 
         return world.scene(callers, check)
 

@@ -41,7 +41,7 @@ MUTATIONS = [
         "stamps read after the creation",
         "cache/fill.py",
         "            known = base.stamps | stamps\n",
-        "            known = await far.stamps.read(list(entry.labels))\n",
+        "            known = await far.stamps.read(list(labels))\n",
         f"{_CHANGE}[two processes-tag-False]",
     ),
     Mutation(
@@ -411,12 +411,12 @@ MUTATIONS = [
         f"{_LEASES}test_after_a_delete_nobody_waits_for_a_doomed_creation",
     ),
     Mutation(
-        "who waited for a lease does not look again",
+        "who waits for a lease does not look",
         "cache/fill.py",
         "                self.hold_again()\n"
         "                found = await self.looks.look(self.item, ANY)\n",
         "                self.hold_again()\n",
-        f"{_LEASES}test_who_waits_for_a_lease_creates_nothing",
+        f"{_LEASES}test_who_waits_takes_what_comes",
     ),
     Mutation(
         "the placeholder of before the wait for a lease",
@@ -435,8 +435,8 @@ MUTATIONS = [
     Mutation(
         "a refresh takes what another creation began before it",
         "cache/fill.py",
-        "                if not self.anew and found.age(self.core.clock()) is Age.FRESH:\n",
-        "                if found.age(self.core.clock()) is Age.FRESH:\n",
+        "        if (is_another or not self.anew) and base.age(self.core.clock()) is Age.FRESH:\n",
+        "        if base.age(self.core.clock()) is Age.FRESH:\n",
         f"{_LEASES}test_refresh_never_takes_what_began_before_it",
     ),
     Mutation(
@@ -500,7 +500,7 @@ MUTATIONS = [
         "cache/coherence.py",
         "        self._near.clear()  # what was read before may have changed unheard\n",
         "",
-        f"{_BUS}test_crowds_on_a_bus[a bus that breaks",
+        f"{_BUS}test_crowds_on_a_bus",
     ),
     Mutation(
         "what was read with a bus is kept when it is lost",

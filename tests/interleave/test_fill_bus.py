@@ -39,7 +39,7 @@ BIGGER: dict[str, Callable[[World, str], list[Caller]]] = {
 @pytest.mark.parametrize("crowd", CROWDS)
 def test_after_a_message_nobody_is_behind(crowd: str, how: str, *, stored: bool) -> None:
     def build(stage: Stage) -> tuple[World, list[Caller]]:
-        world = World(stage, processes=2, near=True, tags=[TAG], bus=True)
+        world = World(stage, processes=2, near=True, tags=[TAG], bus=True, replies=True)
         world.lenient = True
         if stored:
             world.store(fresh=500.0, tags=[TAG])

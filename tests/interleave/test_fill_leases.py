@@ -51,6 +51,7 @@ def test_who_waits_for_a_lease_creates_nothing(callers: int, *, stale: bool) -> 
         assert world.created == 1, f"{world.created} creations"
         allowed = {world.processes[0].read(), (0, "old")} if stale else {world.processes[0].read()}
         assert {end.value for end in ends} <= allowed
+        assert world.stage.rows.get(LEASE_KEY) is None, "a lease was kept"
         assert not stale or world.stage.clock() == Stage().clock(), "somebody waited"
 
     assert play(build, more=once, some=200) == 200
@@ -148,37 +149,57 @@ def test_a_creation_longer_than_its_lease(how: str, lease: float) -> None:
 
 
 def test_who_outlived_his_lease_leaves_that_of_another() -> None:
-    """A lease is given back by its token: the second creation is still the only one."""
-    orders = {"outlived": 0}
+    """A lease is given back by its token: beside who outlived his, one creates at a time."""
+    outlived: list[bool] = []
 
     def scene(stage: Stage) -> Scene:
         world = World(stage, processes=3, lease=1.0)
-        takes = iter([2.0, 0.0, 0.0])
+        at_it: list[int] = []
 
-        async def slow() -> tuple[int, str]:
-            await stage.pause("create")
-            world.created += 1
-            stage.clock.advance(next(takes))
-            await stage.pause("created")
-            held = stage.rows.get(LEASE_KEY)
-            here.append(held)
-            return (0, "slow")
+        def asking(number: int) -> Caller:
+            async def create() -> tuple[int, str]:
+                is_first = not at_it and not world.created
+                at_it.append(0 if is_first else number + 1)
+                others = [other for other in at_it if other]
+                outlived.append(len(at_it) > len(others) == 1)
+                assert len(others) < 2, "a third creation while the second held the lease"
+                await stage.pause("create")
+                if is_first:
+                    stage.clock.advance(2.0)
+                    await stage.pause("late")
+                world.created += 1
+                at_it.remove(0 if is_first else number + 1)
+                if is_first:
+                    raise LookupError("the source is down")
+                return (0, "late")
 
-        here: list[bytes | None] = []
-        callers = [
-            process.engine.get_or_create(world.item, slow, world.policy)
-            for process in world.processes
-        ]
+            where = world.processes[number].engine
+            return where.get_or_create(world.item, create, world.policy)
 
         def check(ends: list[End]) -> None:
-            assert all(end.value == (0, "slow") for end in ends)
-            assert world.created <= 2, "a third creation while the second held the lease"
-            orders["outlived"] += world.created == 2
+            errors = [end.error for end in ends if end.error is not None]
+            assert [type(error) for error in errors] == [LookupError], errors
 
-        return Scene(callers, check)
+        return Scene([asking(0), asking(1), asking(2)], check)
 
-    play_some_orders(scene, 400, seed=7)
-    assert orders["outlived"] > 10
+    play_some_orders(scene, 600, seed=7)
+    assert sum(outlived) > 10
+
+
+def test_who_waits_takes_what_comes() -> None:
+    """Whoever waits for the lease of one who was killed is served what was put meanwhile."""
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, processes=2, lease=LONG)
+        stage.rows.put(LEASE_KEY, b"of one who was killed", LONG)
+        return world, [world.fill(0), world.change("put", 1, then_read=False)]
+
+    def soon(world: World, ends: list[End]) -> None:
+        assert ends[0].value == (1, "put 1")
+        assert world.stage.clock() < Stage().clock() + LONG
+        assert world.created == 0
+
+    assert play(build, more=soon, some=200) == 200
 
 
 @pytest.mark.parametrize("lost", LOST)
