@@ -174,9 +174,9 @@ class Process:
         self.core.coherence.ready()
         self.acknowledged = max(self.acknowledged, self._missed)
 
-    def read(self) -> Value | None:
+    def read(self, item: Item | None = None) -> Value | None:
         """Return what a reader of this process gets now, without a pause."""
-        value: Value | None = self.read_item(self.space.item(KEY))
+        value: Value | None = self.read_item(item or self.space.item(KEY))
         return value
 
     def read_item(self, item: Item) -> Any:
@@ -209,8 +209,11 @@ class World:
         lease: float = 0.0,
         bus: bool = False,
         policy: Policy | None = None,
+        name: str = KEY,
+        tag: str = TAG,
     ) -> None:
         self.stage = stage
+        self.tag = tag
         self.far = far
         self.version = 0
         self.acknowledged = 0
@@ -231,9 +234,9 @@ class World:
             self.processes.append(
                 Process(stage, store, near=near, far=far, policy=self.policy, lease=lease, bus=told)
             )
-        self.item = Space("").item(KEY, tags)
+        self.item = Space("").item(name, tags)
         stamps = Stamps(Blocking(stage.rows), "")
-        for label in (EVERYTHING, ANY, f"t:{TAG}"):
+        for label in (EVERYTHING, ANY, f"t:{tag}"):
             stage.rows.put(stamps.key(label), make_stamp())
 
     def store(
@@ -241,7 +244,7 @@ class World:
     ) -> None:
         """Put an entry of version 0 into the last tier, fresh for a while, then stale."""
         until = self.stage.clock() + fresh
-        labels = Space("").item(KEY, tags).labels
+        labels = Space("").item(self.item.name, tags).labels
         if not self.far:
             near = self.processes[0].core.near
             hold = near.hold(KEY)
@@ -255,7 +258,7 @@ class World:
         end = self.stage.clock() + 1000.0 if idle else math.inf
         now = self.stage.clock()
         entry = Entry(data, now, until, until + stale, known, idle=idle, end=end)
-        self.stage.rows.put(STORE_KEY, pack(entry))
+        self.stage.rows.put(self.item.far, pack(entry))
 
     def _must(self, process: int) -> int:
         """Return the version a read of this process that starts now must see."""
@@ -324,7 +327,7 @@ class World:
             must = self._must(process)
             where = self.processes[process]
             found = await where.engine.get_many([self.item], self.policy)
-            value: Value = found.get(KEY, (10**9, "nothing"))
+            value: Value = found.get(self.item.name, (10**9, "nothing"))
             assert value[0] >= must, f"read version {value[0]} after {must} was acknowledged"
             return value
 
@@ -370,7 +373,7 @@ class World:
             case "put":
                 await engine.put(self.item, (version, f"put {version}"), self.policy)
             case "tag":
-                await engine.invalidate_tags([TAG])
+                await engine.invalidate_tags([self.tag])
             case "clear":
                 await engine.clear(Space(""))
             case _:
@@ -392,7 +395,7 @@ class World:
                 self.acknowledged, *(process.acknowledged for process in self.processes)
             )
         for number, process in enumerate(self.processes):
-            value = process.read()
+            value = process.read(self.item)
             if value is not None:
                 assert value[0] >= self.acknowledged, (
                     f"process {number} still has version {value[0]}, not {self.acknowledged}"

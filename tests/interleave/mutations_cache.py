@@ -551,4 +551,39 @@ MUTATIONS = [
         "",
         f"{_MANY}test_each_value_is_created_once",
     ),
+    Mutation(
+        "what a hash is of is learnt after the read",
+        "cache/found.py",
+        """\
+        self._core.coherence.meet(items)
+        labels = [*dict.fromkeys(label for item in items for label in item.labels), *more]
+        keys = [*dict.fromkeys(item.far for item in items), *self._far.stamps.keys(labels)]
+        settled = self._core.pending.settled
+        try:
+            rows = await self._far.store.get_many(keys)
+""",
+        """\
+        labels = [*dict.fromkeys(label for item in items for label in item.labels), *more]
+        keys = [*dict.fromkeys(item.far for item in items), *self._far.stamps.keys(labels)]
+        settled = self._core.pending.settled
+        try:
+            rows = await self._far.store.get_many(keys)
+            self._core.coherence.meet(items)
+""",
+        f"{_BUS}test_names_that_are_hashes_are_heard",
+    ),
+    Mutation(
+        "a hashed tag of an entry is not learnt",
+        "cache/found.py",
+        "                self._core.coherence.meet_labels(unread)\n",
+        "",
+        f"{_BUS}test_a_tag_that_only_the_entry_knows_is_heard",
+    ),
+    Mutation(
+        "a hashed tag that is named late is not learnt",
+        "cache/fill.py",
+        "                self.core.coherence.meet_labels(late)\n",
+        "",
+        f"{_BUS}test_names_that_are_hashes_are_heard",
+    ),
 ]

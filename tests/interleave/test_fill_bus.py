@@ -61,3 +61,38 @@ def test_crowds_on_a_bus(crowd: str, how: str, lease: float) -> None:
         return world, BIGGER[crowd](world, how)
 
     assert play(build, some=100) > 1
+
+
+@pytest.mark.parametrize("how", ["delete", "put", "tag"])
+@pytest.mark.parametrize("crowd", ["a fill", "a read", "late tags"])
+def test_names_that_are_hashes_are_heard(crowd: str, how: str) -> None:
+    """A hash does not tell what it is of: whoever may be told has learnt it before he reads."""
+    tag = TAG * 40
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        tags = [] if crowd == "late tags" else [tag]
+        name = "é" * 40
+        world = World(
+            stage, processes=2, near=True, bus=True, replies=True, tags=tags, name=name, tag=tag
+        )
+        world.lenient = True
+        if crowd != "late tags":
+            world.store(fresh=500.0, tags=[tag])
+        asks = {"a read": world.get, "a fill": world.fill}.get(crowd)
+        caller = world.fill(0, late=[tag]) if asks is None else asks(0)
+        return world, [caller, world.change(how, 1, then_read=False)]
+
+    assert play(build, some=150) == 150
+
+
+def test_a_tag_that_only_the_entry_knows_is_heard() -> None:
+    """Who reads without tags learns those of the entry, before he reads their stamps."""
+    tag = TAG * 40
+
+    def build(stage: Stage) -> tuple[World, list[Caller]]:
+        world = World(stage, processes=2, near=True, bus=True, replies=True, tag=tag)
+        world.lenient = True
+        world.store(fresh=500.0, tags=[tag])
+        return world, [world.get(0), world.change("tag", 1, then_read=False)]
+
+    assert play(build, some=150) == 150
