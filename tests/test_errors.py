@@ -9,6 +9,7 @@ from holdfast import errors
 from holdfast.errors import (
     CodecError,
     ConfigError,
+    CreateTimeout,
     HoldfastError,
     KeyRejected,
     LimitExceeded,
@@ -29,6 +30,7 @@ EXAMPLES = [
     StoreTimeout("redis://h"),
     StoreUnavailable("redis://h", "no route"),
     CodecError("a", name="cart", codec="json"),
+    CreateTimeout("report", 2.5),
     LockTimeout("a"),
     SessionError("a"),
     SessionCommitted("a"),

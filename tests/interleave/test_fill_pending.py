@@ -83,7 +83,7 @@ def test_what_follows_a_lost_invalidation_stands(
         first, second = world.change(how, 0, then_read=False), world.change(then, 0)
         return world, [world.one_by_one(0, first, second)]
 
-    assert play(build, more=caught_up, settle=5.0) >= 1
+    assert play(build, more=caught_up, some=60, settle=5.0) == 60
 
 
 @pytest.mark.parametrize("how", ["delete", "put"])
