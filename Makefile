@@ -49,7 +49,7 @@ test-live: $(VENV)/.test  ## what needs a server: each store, and the features o
 	$(BIN)/pytest -m server --numprocesses 2 --dist worksteal
 
 test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
-	$(BIN)/pytest -m 'not slow and not browser and not server'
+	$(BIN)/pytest -m 'not slow and not browser and not server' --numprocesses 2 --dist worksteal
 
 soak: $(VENV)/.test  ## random processes against a model, a minute of each kind
 	sh tests/install-servers.sh

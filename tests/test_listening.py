@@ -15,6 +15,8 @@ from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.listening import Keys, Line, Listening, _Outbox, _say_the_last
 from holdfast.testing.trial import in_processes
 
+pytestmark = pytest.mark.slow
+
 LATE = 20.0  # seconds; a busy machine is no fault
 
 

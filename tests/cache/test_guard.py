@@ -19,6 +19,8 @@ from holdfast.store.memory import MemoryStore
 from holdfast.testing.faults import FaultyStore
 from holdfast.testing.trial import in_processes, in_threads
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=FACES)
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:

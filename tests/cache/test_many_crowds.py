@@ -11,6 +11,8 @@ from tiers import TIERS, Scene, idle, leases, scene_of, turns, until
 
 from holdfast import creation
 
+pytestmark = pytest.mark.slow
+
 CALLERS = 20
 
 

@@ -19,6 +19,8 @@ from holdfast.cache.near import Near, Traits
 from holdfast.cache.weight import weigh
 from holdfast.testing.clock import ManualClock
 
+pytestmark = pytest.mark.slow
+
 KEYS = st.sampled_from("abcdefghijkl")
 LABELS = st.sets(st.sampled_from(["t:x", "t:y"]))
 ROOM = 4000

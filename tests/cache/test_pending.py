@@ -19,6 +19,8 @@ from holdfast.store.memory import MemoryStore
 from holdfast.testing.faults import FaultyStore
 from holdfast.testing.trial import in_processes, in_threads
 
+pytestmark = pytest.mark.slow
+
 WRITES = ("put", "put_many", "delete", "delete_many", "swap")
 
 INVALIDATIONS: dict[str, Callable[[Scene, Cache], object]] = {

@@ -23,6 +23,8 @@ from holdfast.locks import Flight
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faults import FaultyStore
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 STORES = ["near", "memory"]
 _left: set["asyncio.Task[Any]"] = set()

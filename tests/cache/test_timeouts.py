@@ -11,6 +11,8 @@ from tiers import FOREVER, TIERS, Scene, Slow, run, scene_of, turns, until, wait
 from holdfast.cache import Cache
 from holdfast.errors import CreateTimeout
 
+pytestmark = pytest.mark.slow
+
 SOON = 0.02
 
 

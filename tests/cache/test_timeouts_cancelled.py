@@ -13,6 +13,8 @@ from tiers import TIERS, Scene, idle, leases, scene_of, turns, until
 from holdfast import creation
 from holdfast.cache import Cache
 
+pytestmark = pytest.mark.slow
+
 TINY = 1e-9
 
 

@@ -10,6 +10,8 @@ from holdfast.cache.policy import Policy
 from holdfast.errors import CreateTimeout
 from holdfast.testing.interleave import Caller, End, Stage
 
+pytestmark = pytest.mark.slow
+
 HOWS = ["delete", "put", "tag", "clear"]
 PLAIN = Policy(ttl=1000.0, tags=(TAG,), near_ttl=5.0)
 POLICIES = {

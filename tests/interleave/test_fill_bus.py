@@ -11,6 +11,8 @@ from cache_scene import TAG, World, play
 
 from holdfast.testing.interleave import Caller, Stage
 
+pytestmark = pytest.mark.slow
+
 HOWS = ["delete", "put", "tag", "clear"]
 CROWDS: dict[str, Callable[[World, str], list[Caller]]] = {
     "a fill": lambda w, how: [w.fill(0), w.change(how, 1, then_read=False)],

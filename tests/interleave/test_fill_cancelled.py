@@ -10,6 +10,8 @@ from cache_scene import LEASE_KEY, TAG, World, play
 
 from holdfast.testing.interleave import Caller, End, Stage
 
+pytestmark = pytest.mark.slow
+
 HOWS = ["delete", "put", "tag", "clear"]
 FILLS: dict[str, Callable[[World], list[Caller]]] = {
     "one": lambda w: [w.fill(0)],

@@ -7,6 +7,8 @@ from cache_scene import TAG, World
 
 from holdfast.testing.interleave import Caller, End, Scene, Stage, play_some_orders
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[[World], list[Caller]]
 
 CROWDS: dict[str, Build] = {

@@ -9,6 +9,8 @@ from cache_scene import KEY, LEASE_KEY, STORE_KEY, TAG, World, lose_once, play
 
 from holdfast.testing.interleave import Caller, End, Scene, Stage, play_some_orders
 
+pytestmark = pytest.mark.slow
+
 HOWS = ["delete", "put", "tag", "clear"]
 SHORT = 0.002  # less than the first pause
 LONG = 10.0

@@ -8,6 +8,8 @@ from cache_scene import TAG, World, play
 from holdfast.cache.space import Item, Space
 from holdfast.testing.interleave import Caller, End, Stage
 
+pytestmark = pytest.mark.slow
+
 LONG = 10.0
 OVERLAPS = {
     "the same": ["ab", "ab"],

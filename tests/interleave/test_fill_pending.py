@@ -10,6 +10,8 @@ from cache_scene import KEY, STORE_KEY, TAG, World, lose_once, play
 
 from holdfast.testing.interleave import Caller, End, Stage
 
+pytestmark = pytest.mark.slow
+
 LOST = ["request", "reply"]
 LOSSES = [
     ("delete", "delete", STORE_KEY),

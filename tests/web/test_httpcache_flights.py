@@ -19,6 +19,8 @@ from holdfast.testing.calls import call_asgi, call_wsgi, environ, scope, talk
 from holdfast.testing.clock import ManualClock
 from holdfast.web.httpcache import CacheMiddleware
 
+pytestmark = pytest.mark.slow
+
 FACES: tuple[Face, ...] = ("wsgi", "asgi")
 FRESH = [("Cache-Control", "max-age=60")]
 WAIT = 20.0
