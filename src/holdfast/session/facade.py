@@ -15,7 +15,8 @@ from holdfast.durations import Duration
 from holdfast.events import Observer, silent
 from holdfast.keys import prefix_of
 from holdfast.session.engine import NOTHING, Outcome
-from holdfast.session.homes import InCookie, Loop, Stored
+from holdfast.session.homes import Loop, Stored
+from holdfast.session.incookie import InCookie
 from holdfast.session.policy import times_from
 from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
