@@ -82,6 +82,7 @@ class Draft:
     touched = False  # whether something was done beside what `marks` says
     committed: Changes | None = None  # what the last commit wrote
     old_key = False  # cookie-only: sealed by a key that is not the newest
+    came: Base | None = None  # cookie-only: what the cookie held
 
     def __init__(self, codec: Codec, now: float, base: Base | None = None) -> None:
         self.codec = codec
