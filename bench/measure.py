@@ -129,7 +129,11 @@ class Timing:
 
     def beyond(self, other: "Timing") -> float:
         """Return the nanoseconds this takes more than `other`: the median over the rounds."""
-        return median(a - b for a, b in zip(self.samples, other.samples, strict=True))
+        return self.without(other).median
+
+    def without(self, other: "Timing") -> "Timing":
+        """Return what this takes more than `other`, round by round."""
+        return Timing(tuple(a - b for a, b in zip(self.samples, other.samples, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

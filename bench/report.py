@@ -21,9 +21,10 @@ __all__ = ["Row", "Table", "ratios", "show", "timed", "write_json"]
 
 PEERS = (
     "holdfast", "Beaker", "dogpile.cache", "cashews", "aiocache", "cachetools", "cachebox",
-    "theine", "limits", "starsessions", "starlette", "diskcache", "async-lru", "cryptography",
-    "pycryptodome", "ormsgpack", "redis", "hiredis", "pymemcache", "emcache", "python-memcached",
-    "SQLAlchemy", "psycopg", "asyncpg", "PyMySQL", "asyncmy", "aiosqlite", "pymongo",
+    "theine", "limits", "starsessions", "starlette", "Flask-Session", "Flask", "Django",
+    "diskcache", "async-lru", "cryptography", "pycryptodome", "ormsgpack", "redis", "hiredis",
+    "pymemcache", "emcache", "python-memcached", "SQLAlchemy", "psycopg", "asyncpg", "PyMySQL",
+    "asyncmy", "aiosqlite", "pymongo",
 )  # fmt: skip
 
 

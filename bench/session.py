@@ -7,6 +7,7 @@ fresh environ and drains the body.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,14 +28,15 @@ MANY = 1000
 ENVIRON: Environ = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
-    "PATH_INFO": "/",
     "QUERY_STRING": "",
     "SERVER_NAME": "shop.example",
     "SERVER_PORT": "443",
     "SERVER_PROTOCOL": "HTTP/1.1",
     "HTTP_HOST": "shop.example",
     "wsgi.url_scheme": "https",
+    "wsgi.input": BytesIO(),
 }
+"""What a server says of a request; `PATH_INFO` is the column's name."""
 
 
 def pages(key: str, *, saves: bool) -> tuple[App, dict[str, App]]:
@@ -97,29 +99,50 @@ def works(wrap: Wrap, key: str, *, saves: bool = False, visitors: int = 1) -> Ma
         visitors: How many come in turn, each with a session of its own.
     """
     fill, apps = pages(key, saves=saves)
+    return visited(wrap(fill), {name: wrap(app) for name, app in apps.items()}, visitors)
+
+
+def visited(fill: App, apps: Mapping[str, App], visitors: int = 1) -> Mapping[str, Work]:
+    """Return the columns for whole applications.
+
+    Args:
+        fill: Makes a session of twelve names.
+        apps: One per column; it may look at the path.
+        visitors: How many come in turn, each with a session of its own.
+    """
     sent: list[tuple[str, str]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-        assert status == "200 OK"
+        assert status == "200 OK", status
         sent[:] = headers
 
-    environs = []
+    cookies = []
     for _ in range(visitors):
-        visit(wrap(fill), ENVIRON, start_response)
-        environs.append(ENVIRON | {"HTTP_COOKIE": cookie_of(sent)})
-    names = {"visit": visit, "environs": cycle(environs), "start": start_response}
+        visit(fill, ENVIRON | {"PATH_INFO": "/fill"}, start_response)
+        cookies.append({"HTTP_COOKIE": cookie_of(sent)})
     return {
-        column: Work("visit(app, next(environs), start)", {"app": wrap(app), **names})
+        column: _work(app, [_environ(column) | cookie for cookie in cookies], start_response)
         for column, app in apps.items()
     }
 
 
+def unvisited(app: App) -> Mapping[str, Work]:
+    """Return the columns for an application without sessions: its `untouched` in each of them."""
+    return dict.fromkeys(COLUMNS, _work(app, [_environ("untouched")], lambda *_: None))
+
+
+def _environ(column: str) -> Environ:
+    return ENVIRON | {"PATH_INFO": f"/{column}"}
+
+
+def _work(app: App, environs: list[Environ], start_response: Callable[..., None]) -> Work:
+    names = {"visit": visit, "app": app, "environs": cycle(environs), "start": start_response}
+    return Work("visit(app, next(environs), start)", names)
+
+
 def bare() -> Mapping[str, Work]:
     """No middleware, no session: what every row pays."""
-    untouched = pages("", saves=False)[1]["untouched"]
-    environs = cycle([ENVIRON])
-    names = {"app": untouched, "visit": visit, "environs": environs, "start": lambda *_: None}
-    return dict.fromkeys(COLUMNS, Work("visit(app, next(environs), start)", names))
+    return unvisited(pages("", saves=False)[1]["untouched"])
 
 
 def beaker(visitors: int = 1, **options: object) -> Mapping[str, Work]:

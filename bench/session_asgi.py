@@ -4,13 +4,14 @@ Law: the same visitor and the same pages as table `session`, awaited inside one 
 a middleware loads on demand, the page that wants the session loads it.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.measure import Case, Effort, Work, measure
+from bench.measure import Case, Effort, Work, Works, measure
 from bench.report import Table, timed
 from bench.visits import COLUMNS, SECRET, TWELVE_IN_JSON, cookie_of
 
@@ -107,18 +108,18 @@ class Visitor:
         self.headers = [HOST, (b"cookie", cookie_of(self.sent).encode())]
 
 
-def works(wrap: Wrap, load: Load = loaded) -> Mapping[str, Work]:
+async def works(wrap: Wrap, load: Load = loaded) -> Works:
     """Return the columns for the middleware that `wrap` puts around an application."""
     fill, apps = pages(load)
     visitor = Visitor()
-    asyncio.run(visitor.first_visit(wrap(fill)))
+    await visitor.first_visit(wrap(fill))
     return {
         column: Work("await visit(app)", {"visit": visitor.visit, "app": wrap(app)})
         for column, app in apps.items()
     }
 
 
-def bare() -> Mapping[str, Work]:
+def bare() -> Works:
     """No middleware, no session: what every row pays."""
     untouched = pages(loaded)[1]["untouched"]
     return dict.fromkeys(
@@ -126,54 +127,67 @@ def bare() -> Mapping[str, Work]:
     )
 
 
-def starlette() -> Mapping[str, Work]:
+@asynccontextmanager
+async def starlette() -> AsyncIterator[Works]:
     """A signed cookie; the visitor can read what is in it."""
     from starlette.middleware.sessions import SessionMiddleware
 
-    return works(lambda app: SessionMiddleware(app, SECRET))
+    yield await works(lambda app: SessionMiddleware(app, SECRET))
 
 
-def starsessions() -> Mapping[str, Work]:
-    """Its memory store, loaded on demand."""
+@asynccontextmanager
+async def starsessions(url: str = "") -> AsyncIterator[Works]:
+    """Loaded on demand.
+
+    Args:
+        url: Of a Redis; none: its memory store.
+    """
+    from redis.asyncio import Redis
     from starlette.requests import HTTPConnection
     from starsessions import InMemoryStore, SessionMiddleware, load_session
-
-    store = InMemoryStore()
+    from starsessions.stores.redis import RedisStore
 
     async def load(scope: Message, receive: Receive) -> None:
         await load_session(HTTPConnection(scope, receive))
 
-    return works(lambda app: SessionMiddleware(app, store), load)
+    if not url:
+        store = InMemoryStore()
+        yield await works(lambda app: SessionMiddleware(app, store), load)
+        return
+    async with Redis.from_url(url) as client:
+        there = RedisStore(connection=client)
+        yield await works(lambda app: SessionMiddleware(app, there), load)
 
 
-def holdfast(url: str) -> Mapping[str, Work]:
-    """Loaded before the application runs."""
-    from holdfast import Sessions
-    from holdfast.web.asgi import SessionMiddleware
+@asynccontextmanager
+async def holdfast(url: str, *, lazy: bool = False) -> AsyncIterator[Works]:
+    """Holdfast over a store.
 
-    sessions = Sessions(url)
-    return works(lambda app: SessionMiddleware(app, sessions))
-
-
-def holdfast_lazy() -> Mapping[str, Work]:
-    """Loaded on demand."""
-    from holdfast import Sessions
+    Args:
+        url: Of the store.
+        lazy: Load on demand, not before the application runs.
+    """
+    from holdfast import Sessions, open_store
     from holdfast.web.asgi import SessionMiddleware
 
     async def load(scope: Message, _: Receive) -> None:
         await scope["session"].load()
 
-    sessions = Sessions("memory://")
-    return works(lambda app: SessionMiddleware(app, sessions, lazy=True), load)
+    with open_store(url) as store:
+        sessions = Sessions(store)
+        wrap = partial(SessionMiddleware, sessions=sessions, lazy=lazy)
+        yield await works(wrap, load if lazy else loaded)
+        await store.aio.close()
 
 
-def holdfast_cookie() -> Mapping[str, Work]:
+@asynccontextmanager
+async def holdfast_cookie() -> AsyncIterator[Works]:
     """Sealed into the cookie."""
     from holdfast import Sessions
     from holdfast.web.asgi import SessionMiddleware
 
     sessions = Sessions.in_cookie(secrets=[SECRET])
-    return works(lambda app: SessionMiddleware(app, sessions))
+    yield await works(lambda app: SessionMiddleware(app, sessions))
 
 
 def run(effort: Effort) -> Table:
@@ -185,7 +199,9 @@ def run(effort: Effort) -> Table:
             Case("Starlette, signed cookie", starlette),
             Case("starsessions, memory", starsessions),
             Case("Holdfast, memory", lambda: holdfast("memory://"), ours=True),
-            Case("Holdfast, memory, lazy=True", holdfast_lazy, ours=True),
+            Case(
+                "Holdfast, memory, lazy=True", lambda: holdfast("memory://", lazy=True), ours=True
+            ),
             Case("Holdfast, sealed cookie", holdfast_cookie, ours=True),
             Case("Holdfast, sqlite", lambda: holdfast(f"sqlite:///{rows}"), ours=True),
         ]

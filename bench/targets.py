@@ -75,6 +75,22 @@ SESSION_REDIS_READ = Target(5, "redis session read >= 3x faster than Beaker", 3.
 SESSION_REDIS_WRITE = Target(
     5, "redis session read+write >= 1.5x faster than Beaker", 1.5, at_least=True
 )
+SESSION_ASGI_READ = Target(
+    5, "ASGI redis session read >= 2.5x faster than starsessions", 2.5, at_least=True
+)
+SESSION_ASGI_WRITE = Target(
+    5, "ASGI redis session read+write >= 1.4x faster than starsessions", 1.4, at_least=True
+)
+SESSION_REDIS_READ_STRETCH = Target(
+    5, "stretch: redis session read >= 4x faster than Beaker", 4.0, at_least=True, stretch=True
+)
+SESSION_REDIS_WRITE_STRETCH = Target(
+    5,
+    "stretch: redis session read+write >= 2x faster than Beaker",
+    2.0,
+    at_least=True,
+    stretch=True,
+)
 UNTOUCHED = Target(5, "untouched session <= 1.5 us over a bare app", 1.5)
 SESSION_MEMORY = Target(5, "memory session >= 6x faster than Beaker", 6.0, at_least=True)
 SESSION_COOKIE = Target(5, "sealed cookie >= 6x faster than Beaker's", 6.0, at_least=True)
