@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lossless_values import VALUES, unhurried
 
-from holdfast.codec.msgpack import Msgpack
+from holdfast.codec.msgpack import MAX_DEPTH, Msgpack
 from holdfast.errors import CodecError
 
 CODEC = Msgpack()
@@ -82,6 +82,16 @@ def test_hostile_bytes_are_a_codec_error_and_quick(data: bytes) -> None:
         CODEC.decode(data)
     assert caught.value.codec == "msgpack"
     assert time.process_time() - started < 1
+
+
+NESTS = {"arrays": b"\x91", "dicts": b"\x81\xa1a", "marks": b"\x92" + MARK["t"]}
+
+
+@pytest.mark.parametrize("opening", NESTS.values(), ids=NESTS)
+def test_what_nests_deeper_than_can_be_written_is_not_read(opening: bytes) -> None:
+    read_or_refuse(opening * MAX_DEPTH + b"\x01")
+    with pytest.raises(CodecError, match="nested too deep"):
+        CODEC.decode(opening * (MAX_DEPTH + 1) + b"\x01")
 
 
 @unhurried

@@ -17,7 +17,7 @@ The bytes are plain msgpack; values that msgpack does not know are extensions:
     16 tuple, 17 set,          the one byte C1, as first element of an array of the members; of a
     18 frozenset, 19 dict      dict's keys and values in turn, where some key is no str
 
-Limits: `max_bytes`; nesting of 255 containers to write; what reads too deep is refused. An
+Limits: `max_bytes`; nesting of 255 containers, written or read: what was read can be written. An
 `ormsgpack.Fragment` is taken at its word: it exists to smuggle ready msgpack in.
 """
 
@@ -43,7 +43,7 @@ MAX_BYTES = 64 * 1024 * 1024
 """Default limit of an encoded value, in bytes."""
 
 MAX_DEPTH = 255
-"""Containers inside containers that can be written."""
+"""Containers inside containers that are written and read."""
 
 # Without these, ormsgpack would turn subclasses, enums, tuples and times into something similar.
 _STRICT = (
@@ -114,7 +114,9 @@ class Msgpack:
             value, end = ormsgpack.unpackb(b"\x92" + data + _END_PACKED, ext_hook=_from_ext)
             if end != _END:
                 raise _error("something follows the value")
-            return _with_marks(value, 0) if 0xC1 in data else value
+            if 0xC1 in data:
+                return _with_marks(value, 0)
+            return value if len(data) <= MAX_DEPTH else _shallow(value, data)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise _error(f"not readable: {error}") from error
 
@@ -259,7 +261,7 @@ def _with_marks(value: Any, depth: int) -> object:
     kind = type(value)
     if kind is _Mark:
         raise ValueError("a mark that marks nothing")
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH:
         raise ValueError("nested too deep")
     if kind is dict:
         return {
@@ -310,7 +312,30 @@ def _read_decimal(data: bytes) -> Decimal:
     return value
 
 
-_MAY_HOLD_MARKS = frozenset({list, dict, _Mark})
+def _shallow(value: object, data: bytes) -> object:
+    """Return `value`, read from `data`; ormsgpack reads 1,022 levels, and `encode` writes fewer."""
+    if len(data.translate(None, _NO_OPENING)) <= MAX_DEPTH:
+        return value
+    level = [value] if type(value) in _HOLDERS else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else cast("list[Any]", holder))
+            if type(item) in _HOLDERS
+        ]
+    return value
+
+
+_HOLDERS = frozenset({list, dict})
+# Every byte but those that open an array or a map: fewer of these than levels, and it is not deep.
+_OPENING = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
+_NO_OPENING = bytes(set(range(256)) - set(_OPENING))
+_MAY_HOLD_MARKS = _HOLDERS | {_Mark}
 _MARKS_READ: Final = {
     _TUPLE: _Mark(tuple),
     _SET: _Mark(_build_set),
