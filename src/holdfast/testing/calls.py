@@ -31,7 +31,9 @@ class Answer(NamedTuple):
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-def environ(path: str = "/", *, method: str = "GET", headers: Headers = ()) -> dict[str, Any]:
+def environ(
+    path: str = "/", *, method: str = "GET", headers: Headers = (), body: bytes = b""
+) -> dict[str, Any]:
     """Return the WSGI environ of a request."""
     fields: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -44,7 +46,7 @@ def environ(path: str = "/", *, method: str = "GET", headers: Headers = ()) -> d
         "REMOTE_ADDR": "203.0.113.9",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(),
+        "wsgi.input": io.BytesIO(body),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -131,9 +133,11 @@ async def talk(
     return sent
 
 
-def call_asgi(app: Callable[..., Awaitable[object]], fields: dict[str, Any]) -> Answer:
+def call_asgi(
+    app: Callable[..., Awaitable[object]], fields: dict[str, Any], body: bytes = b""
+) -> Answer:
     """Return what an ASGI application answers."""
-    sent = asyncio.run(talk(app, fields))
+    sent = asyncio.run(talk(app, fields, [{"type": "http.request", "body": body}]))
     starts = [message for message in sent if message["type"] == "http.response.start"]
     if len(starts) != 1 or sent[0] is not starts[0]:
         raise AssertionError(f"not one start, in front: {sent}")
@@ -141,8 +145,8 @@ def call_asgi(app: Callable[..., Awaitable[object]], fields: dict[str, Any]) -> 
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in starts[0].get("headers", ())
     ]
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return Answer(starts[0]["status"], headers, body)
+    said = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(starts[0]["status"], headers, said)
 
 
 class Visitor:
@@ -168,6 +172,7 @@ class Visitor:
         cookie: str | None = None,
         headers: Headers = (),
         method: str = "GET",
+        body: bytes = b"",
     ) -> Answer:
         """Send a request and keep the cookies of the answer.
 
@@ -176,14 +181,15 @@ class Visitor:
             cookie: A raw Cookie header instead of what this visitor holds.
             headers: Other request headers.
             method: The method.
+            body: What is sent with it.
         """
         held = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         raw = held if cookie is None else cookie
         sent = [*headers, ("Cookie", raw)] if raw else headers
         if self.face == "wsgi":
-            answer = call_wsgi(self.app, environ(path, method=method, headers=sent))
+            answer = call_wsgi(self.app, environ(path, method=method, headers=sent, body=body))
         else:
-            answer = call_asgi(self.app, scope(path, method=method, headers=sent))
+            answer = call_asgi(self.app, scope(path, method=method, headers=sent), body)
         self._keep(answer)
         return answer
 
@@ -202,34 +208,36 @@ class Visitor:
                 self.cookies[name] = value
 
 
-def one_view(view: Callable[[Any, str], object], face: Face) -> Callable[..., Any]:
+def one_view(
+    view: Callable[[Any, str], object], face: Face, headers: Headers = ()
+) -> Callable[..., Any]:
     """Return an application of one view: `view(session, path)`, and what it returns as text.
 
-    A returned int is a status; an exception is raised.
+    A returned int is a status; an exception is raised. Every answer has `headers`.
     """
-    if face == "wsgi":
-        return _wsgi_view(view)
-    return _asgi_view(view)
+    said = [("Content-Type", "text/plain"), *headers]
+    return _wsgi_view(view, said) if face == "wsgi" else _asgi_view(view, said)
 
 
 def _rendered(result: object) -> tuple[int, bytes]:
     return (result, b"") if isinstance(result, int) else (200, str(result).encode())
 
 
-def _wsgi_view(view: Callable[[Any, str], object]) -> Callable[..., Any]:
+def _wsgi_view(view: Callable[[Any, str], object], headers: Headers) -> Callable[..., Any]:
     def app(fields: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         status, body = _rendered(view(fields["holdfast.session"], fields["PATH_INFO"]))
-        start_response(f"{status} Said", [("Content-Type", "text/plain")])
+        start_response(f"{status} Said", list(headers))
         return [body]
 
     return app
 
 
-def _asgi_view(view: Callable[[Any, str], object]) -> Callable[..., Any]:
+def _asgi_view(view: Callable[[Any, str], object], headers: Headers) -> Callable[..., Any]:
+    octets = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+
     async def app(fields: Mapping[str, Any], _receive: object, send: Any) -> None:
         status, body = _rendered(view(fields["session"], fields["path"]))
-        headers = [(b"content-type", b"text/plain")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": octets})
         await send({"type": "http.response.body", "body": body})
 
     return app
