@@ -12,6 +12,7 @@ import re
 from holdfast.limit.decision import Decision, RateState
 
 __all__ = [
+    "Answer",
     "Headers",
     "denial",
     "forbid_storing",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 Headers = list[tuple[str, str]]
+Answer = tuple[str, Headers, bytes]
+"""A whole answer: status line, headers, body."""
 
 RETRY_AFTER = 5
 """Seconds after which a client may try again when a store did not answer."""
@@ -76,7 +79,7 @@ def forbid_storing(headers: Headers) -> Headers:
     return [*kept, _NO_STORE]
 
 
-def unavailable() -> tuple[str, Headers, bytes]:
+def unavailable() -> Answer:
     """Return status, headers and body of the answer when the store cannot be asked."""
     body = b"The session store cannot be reached. Please try again in a moment.\n"
     return (
@@ -123,7 +126,7 @@ def limited(headers: Headers, decision: Decision) -> Headers:
     return headers + ours + legacy
 
 
-def denial(decision: Decision) -> tuple[str, Headers, bytes]:
+def denial(decision: Decision) -> Answer:
     """Return status, headers and body of the answer to a request that `decision` refused.
 
     429 where a quota is used up, 503 where the store could not be asked and the limiter was told to

@@ -1,4 +1,4 @@
-"""ASGI: sessions and rate limits around any ASGI application.
+"""ASGI: sessions around any ASGI application.
 
 Law: a session is loaded before the application runs, if a token came, and committed when
 `http.response.start` is about to leave, so that its cookie can still be sent. A commit that has
@@ -8,32 +8,31 @@ but the start pass untouched.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 from holdfast.errors import StoreError
-from holdfast.limit import Limiter
-from holdfast.limit.decision import Decision
-from holdfast.limit.rate import parse_rates
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.session.homes import Home
-from holdfast.web.exchange import Exchange, show_to_caches, tell_store_down, transport_of
-from holdfast.web.headers import Headers, denial, limited, unavailable
-from holdfast.web.keys import Key, bucket, by_peer
-from holdfast.web.request import AsgiRequest, Scope, SessionNotOpen, inner, joined
+from holdfast.web.asgi.interface import (
+    TRY_AGAIN_LATER,
+    App,
+    Message,
+    Receive,
+    Send,
+    as_octets,
+    as_text,
+    refuse,
+    send_answer,
+)
+from holdfast.web.exchange import Exchange, show_to_caches, transport_of
+from holdfast.web.headers import unavailable
+from holdfast.web.request import Scope, joined
 
-__all__ = ["LimitMiddleware", "SessionMiddleware"]
+__all__ = ["SESSION", "SessionMiddleware"]
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Any, Any, Any], Awaitable[object]]
-Answer = tuple[str, Headers, bytes]
-
-_SESSION = "session"
+SESSION = "session"
+"""Where an application finds its session, in the scope."""
 _EXCHANGE = "holdfast.exchange"
-_POLICY_VIOLATION = 1008
-_TRY_AGAIN_LATER = 1013
 _finishing: set[asyncio.Task[Outcome]] = set()  # a loop itself holds its tasks by weak references
 
 
@@ -66,7 +65,7 @@ class SessionMiddleware:
         """
         exchange = self._carried(scope)
         await self._load(exchange)
-        return {**scope, _SESSION: exchange.session, _EXCHANGE: exchange}
+        return {**scope, SESSION: exchange.session, _EXCHANGE: exchange}
 
     def _carried(self, scope: Scope) -> Exchange:
         raw = joined(scope, self.transport.header, "; ")
@@ -91,11 +90,11 @@ class SessionMiddleware:
             except StoreError as error:
                 if kind == "websocket":
                     exchange.tell(error)
-                    await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
+                    await refuse(scope, receive, send, unavailable(), TRY_AGAIN_LATER)
                     return
                 exchange.session = Session(cast("Home", _Unreachable(error)), None)
         show_to_caches(exchange.session, scope)
-        scope = {**scope, _SESSION: exchange.session, _EXCHANGE: None}
+        scope = {**scope, SESSION: exchange.session, _EXCHANGE: None}
         if kind == "http":
             await self._http(exchange, scope, receive, send)
         else:
@@ -166,7 +165,7 @@ class _Reply:
         """Send the answer that says so; what the application still sends is dropped."""
         self._exchange.tell(error)
         self.started = self._replaced = self.over = True
-        await _send_answer(self._send, unavailable(), "http.response", bodyless=self._bodyless)
+        await send_answer(self._send, unavailable(), "http.response", bodyless=self._bodyless)
 
 
 class _Unreachable:
@@ -182,8 +181,8 @@ class _Unreachable:
 async def _answered(exchange: Exchange, message: Message) -> Message:
     """Commit, and return the start of the response with what it must say."""
     outcome = await _commit(exchange, failed=message["status"] >= 500)
-    headers = exchange.answer(_text(message.get("headers", ())), outcome)
-    return {**message, "headers": _octets(headers)}
+    headers = exchange.answer(as_text(message.get("headers", ())), outcome)
+    return {**message, "headers": as_octets(headers)}
 
 
 async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
@@ -204,108 +203,3 @@ async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
         await _commit(exchange, failed=failed)
     except StoreError as error:  # nobody is left to be told but the observer
         exchange.tell(error)
-
-
-def _text(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-
-
-def _octets(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, answer: Answer, close_code: int
-) -> None:
-    """Answer in the application's place; a websocket is closed before it was accepted."""
-    if scope["type"] == "http":
-        await _send_answer(send, answer, "http.response", bodyless=scope["method"] == "HEAD")
-        return
-    await receive()  # websocket.connect
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await _send_answer(send, answer, "websocket.http.response")
-    else:
-        await send({"type": "websocket.close", "code": close_code})
-
-
-async def _send_answer(send: Send, answer: Answer, kind: str, *, bodyless: bool = False) -> None:
-    status, headers, body = answer
-    start = {"type": f"{kind}.start", "status": int(status[:3]), "headers": _octets(headers)}
-    await send(start)
-    await send({"type": f"{kind}.body", "body": b"" if bodyless else body})
-
-
-class LimitMiddleware:
-    """Answers 429 to whoever hits too often, and tells everybody what remains.
-
-    It may stand outside a `SessionMiddleware` or inside it; `by_session` works in both places. A
-    websocket counts once, when it is opened; one that is refused is closed with code 1008.
-
-    Args:
-        app: The ASGI application.
-        limiter: What counts.
-        rates: `"100/minute"`, or several: `"5/minute; 100/hour"`.
-        key: Whose bucket a request falls into: one of `holdfast.web.keys`, or your own function of
-            a `holdfast.web.request.Request`; None from it: not limited. It may be called twice.
-        name: Two middlewares of different names never share a bucket.
-
-    Raises:
-        ConfigError: `rates` is no rate.
-    """
-
-    def __init__(
-        self, app: App, limiter: Limiter, rates: str, *, key: Key = by_peer, name: str = ""
-    ) -> None:
-        parse_rates(rates)
-        self.app = app
-        self.limiter = limiter
-        self.rates = rates
-        self.key = key
-        self.name = name
-        self._inside = inner(app, SessionMiddleware)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one connection, or let the application do it."""
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        try:
-            scope, key = await self._key(scope)
-        except StoreError as error:
-            outside = isinstance(scope.get(_SESSION), Session) and self._inside is None
-            if outside and scope["type"] == "http":
-                raise  # the session middleware outside answers, and tells its observer
-            if self._inside is not None:
-                tell_store_down(self._inside.sessions, error)
-            await _refuse(scope, receive, send, unavailable(), _TRY_AGAIN_LATER)
-            return
-        if key is None:
-            await self.app(scope, receive, send)
-            return
-        decision = await self.limiter.aio.hit(bucket(self.name, key), self.rates)
-        if decision.allowed:
-            await self.app(scope, receive, _with_figures(send, decision))
-        else:
-            await _refuse(scope, receive, send, denial(decision), _POLICY_VIOLATION)
-
-    async def _key(self, scope: Scope) -> tuple[Scope, str | None]:
-        """Return whose bucket this is, and the scope with the session if that had to be loaded."""
-        try:
-            request = AsgiRequest(scope, sessions_inside=self._inside is not None)
-            return scope, self.key(request)
-        except SessionNotOpen:
-            assert self._inside is not None  # noqa: S101 - nobody else raises it
-            scope = await self._inside.open(scope)
-            return scope, self.key(AsgiRequest(scope))
-
-
-def _with_figures(send: Send, decision: Decision) -> Send:
-    """Return a `send` that tells what remains."""
-
-    async def send_with_figures(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = limited(_text(message.get("headers", ())), decision)
-            message = {**message, "headers": _octets(headers)}
-        await send(message)
-
-    return send_with_figures

@@ -1,4 +1,4 @@
-"""WSGI: sessions and rate limits around any WSGI application.
+"""WSGI: sessions around any WSGI application.
 
 Law: the session is committed when the first byte of the body is about to leave (or the body ends
 without one), and the response starts only then, so that its cookie can still be sent. An untouched
@@ -7,28 +7,20 @@ request passes through: its headers, its body and its `wsgi.file_wrapper` stay w
 made of.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from holdfast.errors import StoreError
-from holdfast.limit import Limiter
-from holdfast.limit.rate import parse_rates
 from holdfast.session import Sessions
-from holdfast.web.exchange import Exchange, show_to_caches, tell_store_down, transport_of
-from holdfast.web.headers import Headers, denial, limited, unavailable
-from holdfast.web.keys import Key, bucket, by_peer
-from holdfast.web.request import Environ, WsgiRequest, inner
+from holdfast.web.exchange import Exchange, show_to_caches, transport_of
+from holdfast.web.headers import Headers, unavailable
+from holdfast.web.request import Environ
 from holdfast.web.transport import Transport
+from holdfast.web.wsgi.interface import App, ExcInfo, StartResponse, Write, sendable
 
-__all__ = ["LimitMiddleware", "SessionMiddleware"]
+__all__ = ["SESSION", "SessionMiddleware"]
 
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
-Write = Callable[[bytes], object]
-StartResponse = Callable[..., Write]
-App = Callable[[Environ, Any], Iterable[bytes]]
-
-_SESSION = "holdfast.session"
+SESSION = "holdfast.session"
+"""Where an application finds its session, in the environ."""
 _REPLY = "holdfast.reply"
 _WHOLE = (list, tuple)  # a body that runs no more code of the application
 
@@ -60,7 +52,7 @@ class SessionMiddleware:
     def _reply(self, environ: Environ) -> "_Reply":
         reply = _Reply(self.sessions, self.transport, environ.get(self._header))
         reply.environ = environ
-        environ[_SESSION] = reply.session = self.sessions.load(reply.carried[0])
+        environ[SESSION] = reply.session = self.sessions.load(reply.carried[0])
         show_to_caches(reply.session, environ)
         return reply
 
@@ -184,7 +176,7 @@ class _Reply(Exchange):
         status, headers, body = unavailable()
         self._exc_info = None
         self._begin(status, headers)
-        return [_sendable(body, self.environ)]
+        return [sendable(body, self.environ)]
 
 
 class _Body:
@@ -246,20 +238,6 @@ class _Body:
                 _close(body)
 
 
-def _answered(
-    answer: tuple[str, Headers, bytes], environ: Environ, start_response: StartResponse
-) -> Iterable[bytes]:
-    """Answer in the application's place."""
-    status, headers, body = answer
-    start_response(status, headers)
-    return [_sendable(body, environ)]
-
-
-def _sendable(body: bytes, environ: Environ) -> bytes:
-    """Return `body`, or nothing for HEAD: some servers send what they get, whatever was asked."""
-    return b"" if environ["REQUEST_METHOD"] == "HEAD" else body
-
-
 def _is_file(body: object, environ: Environ) -> bool:
     """Return whether `body` is the server's own file wrapper, which it may send by itself."""
     wrapper = environ.get("wsgi.file_wrapper")
@@ -270,55 +248,3 @@ def _close(body: Iterable[bytes]) -> None:
     close = getattr(body, "close", None)
     if close is not None:
         close()
-
-
-class LimitMiddleware:
-    """Answers 429 to whoever hits too often, and tells everybody what remains.
-
-    It may stand outside a `SessionMiddleware` or inside it; `by_session` works in both places.
-
-    Args:
-        app: The WSGI application.
-        limiter: What counts.
-        rates: `"100/minute"`, or several: `"5/minute; 100/hour"`.
-        key: Whose bucket a request falls into: one of `holdfast.web.keys`, or your own function of
-            a `holdfast.web.request.Request`; None from it: not limited.
-        name: Two middlewares of different names never share a bucket.
-
-    Raises:
-        ConfigError: `rates` is no rate.
-    """
-
-    def __init__(
-        self, app: App, limiter: Limiter, rates: str, *, key: Key = by_peer, name: str = ""
-    ) -> None:
-        parse_rates(rates)
-        self.app = app
-        self.limiter = limiter
-        self.rates = rates
-        self.key = key
-        self.name = name
-        self._inside = inner(app, SessionMiddleware)
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request, or let the application do it."""
-        if self._inside is not None:
-            self._inside.open(environ)
-        try:
-            key = self.key(WsgiRequest(environ))
-        except StoreError as error:
-            if self._inside is None and _SESSION in environ:
-                raise  # the session middleware outside answers, and tells its observer
-            if self._inside is not None:
-                tell_store_down(self._inside.sessions, error)
-            return _answered(unavailable(), environ, start_response)
-        if key is None:
-            return self.app(environ, start_response)
-        decision = self.limiter.hit(bucket(self.name, key), self.rates)
-        if not decision.allowed:
-            return _answered(denial(decision), environ, start_response)
-
-        def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
-            return start_response(status, limited(headers, decision), exc_info)
-
-        return self.app(environ, start)
