@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from holdfast.session import Outcome, Session, Sessions
     from holdfast.signing import KeyRing
     from holdfast.store.registry import open_store
+    from holdfast.web.token_header import Header
     from holdfast.web.transport import Cookie
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOME = {
     "KeyRing": "holdfast.signing",
     "open_store": "holdfast.store.registry",
     "Cookie": "holdfast.web.transport",
+    "Header": "holdfast.web.token_header",
     "CodecError": "holdfast.errors",
     "ConfigError": "holdfast.errors",
     "CreateTimeout": "holdfast.errors",
@@ -71,6 +73,7 @@ __all__ = [
     "Cookie",
     "CreateTimeout",
     "Decision",
+    "Header",
     "HoldfastError",
     "KeyRejected",
     "KeyRing",

@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
-from holdfast.web.headers import Headers, forbid_storing, vary_by
+from holdfast.web.headers import Headers, forbid_sharing, forbid_storing, vary_by
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
 
 __all__ = ["Exchange", "show_to_caches", "tell_store_down", "transport_of"]
@@ -25,7 +25,7 @@ def transport_of(sessions: Sessions) -> Transport:
     if transport is None:
         return Cookie()
     if not isinstance(transport, Transport):
-        raise ConfigError(f"transport={transport!r}: give a Cookie(...)")
+        raise ConfigError(f"transport={transport!r}: give a Cookie(...) or a Header(...)")
     return transport
 
 
@@ -57,15 +57,19 @@ class Exchange:
 
     def answer(self, headers: Headers, outcome: Outcome) -> Headers:
         """Return the response headers with what `outcome` and this request make necessary."""
-        _, names, event = self.carried
+        transport, (_, names, event) = self.transport, self.carried
         if self.session.accessed or event:
-            headers = vary_by(headers, self.transport.header)
+            headers = vary_by(headers, transport.header)
+            if transport.personal:
+                headers = forbid_sharing(headers)
         if outcome.token is not None:
-            ours = self.transport.write(outcome.token, max_age=outcome.max_age, expire=names)
-        elif outcome.expire or event:
-            ours = self.transport.forget(names)
+            ours = transport.write(outcome.token, max_age=outcome.max_age, expire=names)
+        elif outcome.expire or (names and event):
+            ours = transport.forget(names)
         else:
             return headers
+        if outcome.expire:
+            ours += transport.farewell
         return forbid_storing(headers) + ours
 
     def tell(self, error: StoreError) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "Answer",
     "Headers",
     "denial",
+    "forbid_sharing",
     "forbid_storing",
     "limited",
     "unavailable",
@@ -30,6 +31,8 @@ RETRY_AFTER = 5
 
 _NO_STORE = ("Cache-Control", "no-store")
 _QUOTED = re.compile(r'"[^"]*"')
+_BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # a comma that is in no quotes
+_SHARED = re.compile(r"(?i)(public|s-maxage|private|proxy-revalidate)\b")
 _PROBLEM = "application/problem+json"
 _TYPES = "https://iana.org/assignments/http-problem-types"
 
@@ -62,6 +65,31 @@ def forbid_storing(headers: Headers) -> Headers:
     A `Cache-Control` that has `no-store` already stays as it is. The targeted fields of RFC 9213
     (`CDN-Cache-Control` and its kin) and `Surrogate-Control` go: a cache would prefer them.
     """
+    kept, said = _for_caches(headers)
+    if not said:
+        kept.append(_NO_STORE)
+        return kept
+    if "no-store" in _words(said):
+        return kept + said
+    return [*kept, _NO_STORE]
+
+
+def forbid_sharing(headers: Headers) -> Headers:
+    """Return `headers` with `Cache-Control: private`, and without what would overrule it.
+
+    How long the client itself may keep the answer stays as it was said; `public` and `s-maxage` go,
+    and what speaks to shared caches alone. A bare `no-store` or `private` stays as it is.
+    """
+    kept, said = _for_caches(headers)
+    if not {"no-store", "private"}.isdisjoint(_words(said)):
+        return kept + said
+    words = [word.strip() for _, value in said for word in _BETWEEN.split(value)]
+    left = [word for word in words if word and not _SHARED.match(word)]
+    return [*kept, ("Cache-Control", ", ".join(["private", *left]))]
+
+
+def _for_caches(headers: Headers) -> tuple[Headers, Headers]:
+    """Return `headers` without what speaks to caches, and those of them that speak to all."""
     kept: Headers = []
     said: Headers = []
     for header in headers:
@@ -70,13 +98,13 @@ def forbid_storing(headers: Headers) -> Headers:
             said.append(header)
         elif not key.endswith("cdn-cache-control") and key != "surrogate-control":
             kept.append(header)
-    if not said:
-        kept.append(_NO_STORE)
-        return kept
-    words = ",".join(_QUOTED.sub("", value) for _, value in said).lower().split(",")
-    if "no-store" in (word.strip() for word in words):
-        return kept + said
-    return [*kept, _NO_STORE]
+    return kept, said
+
+
+def _words(said: Headers) -> set[str]:
+    """Return the directives without argument, in lower case."""
+    plain = ",".join(_QUOTED.sub("", value) for _, value in said)
+    return {word.strip() for word in plain.lower().split(",")}
 
 
 def unavailable() -> Answer:

@@ -128,14 +128,19 @@ class AsgiRequest:
 
     def header(self, name: str) -> str | None:
         """See `Request`."""
-        return joined(self.scope, name, ", ")
+        return joined(self.scope, name)
 
 
-def joined(scope: Mapping[str, Any], name: str, separator: str) -> str | None:
-    """Return the request header `name` of an ASGI scope; several are joined by `separator`."""
+def joined(scope: Mapping[str, Any], name: str) -> str | None:
+    """Return the request header `name` of an ASGI scope; several are joined by commas.
+
+    Those of Cookie are joined by semicolons (RFC 9113, 8.2.3).
+    """
     wanted = name.lower().encode("latin-1")
-    found = [value for key, value in scope["headers"] if key == wanted]
-    return separator.join(value.decode("latin-1") for value in found) if found else None
+    found = [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
+    if not found:
+        return None
+    return ("; " if wanted == b"cookie" else ", ").join(found)
 
 
 def inner(app: object, kind: type[T]) -> T | None:

@@ -2,7 +2,8 @@
 
 Law: a transport knows names, attributes and room, never what a token means. Whatever it was sent
 that is not exactly one whole token is no token; it then names the cookies the answer must expire.
-Settings that cannot hold together are a `ConfigError` when it is made.
+Settings that cannot hold together are a `ConfigError` when it is made. Sessions have one transport:
+what comes by another way is not looked at.
 """
 
 import base64
@@ -25,19 +26,24 @@ from holdfast.web.cookie import (
     values,
 )
 
-__all__ = ["NOTHING", "Carried", "Cookie", "Transport"]
+__all__ = ["NOTHING", "Carried", "Cookie", "Fields", "Transport"]
 
 Carried = tuple[str | None, tuple[str, ...], str]
 """What a request carried: the token; the cookies that go when the token is written or forgotten;
 and the event to tell, empty where all is well. Where it is not, the answer expires them."""
+Fields = list[tuple[str, str]]
+"""Response headers."""
 
 NOTHING: Carried = (None, (), "")
 
 _MOST_CHUNKS = 10
+_DIGITS = len(str(_MOST_CHUNKS))
+_MOST_EXPIRED = 2 * _MOST_CHUNKS  # in one answer: names a client made up must not fill its headers
 _LEAST_ROOM = 512  # bytes: a token of a stored session takes 43, of the smallest sealed one 250
 _HOST = "__Host-"
 _SECURE = "__Secure-"
 _HEAD = re.compile(r"([2-9]|10)\.([A-Za-z0-9_-]{22})")  # how many chunks, and the hash of the whole
+_CLEAR_SITE_DATA = ("Clear-Site-Data", '"cache", "storage"')
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")
 
 
@@ -57,12 +63,23 @@ class Transport(Protocol):
     def header(self) -> str:
         """The request header the token comes in: what the answer varies by."""
 
+    @property
+    def personal(self) -> bool:
+        """Whether caches must be told that what looked at a session is one client's.
+
+        They know what Cookie means; of other headers many do not even obey Vary.
+        """
+
+    @property
+    def farewell(self) -> Fields:
+        """Response headers for a client whose session was destroyed, beside those of `forget`."""
+
     def read(self, raw: str) -> Carried:
         """Return what the request header `raw` carried."""
 
     def write(
         self, token: str, *, max_age: int | None = None, expire: tuple[str, ...] = ()
-    ) -> list[tuple[str, str]]:
+    ) -> Fields:
         """Return the response headers that give the client `token`.
 
         Args:
@@ -71,7 +88,7 @@ class Transport(Protocol):
             expire: What `read` said must be expired; what is set anew is not.
         """
 
-    def forget(self, expire: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    def forget(self, expire: tuple[str, ...] = ()) -> Fields:
         """Return the response headers that make the client drop its token and all of `expire`."""
 
 
@@ -92,6 +109,8 @@ class Cookie:
         insecure: For plain http on a developer's machine: no prefix, no Secure, and a warning.
         max_chunks: Split a longer token over up to this many cookies, 10 at most; servers commonly
             refuse more than 8 kB of request headers.
+        clear_site_data: Have the browser drop this origin's cache and storage when the session is
+            destroyed (`Clear-Site-Data`). Other cookies stay: theirs may be other applications.
 
     Raises:
         ConfigError: The settings contradict each other.
@@ -108,9 +127,11 @@ class Cookie:
     persistent: bool = False
     insecure: bool = False
     max_chunks: int = 1
+    clear_site_data: bool = False
 
     bound_name: str = field(init=False, repr=False, compare=False)
     header: str = field(init=False, default="Cookie", repr=False, compare=False)
+    personal: bool = field(init=False, default=False, repr=False, compare=False)
     room: int = field(init=False, repr=False, compare=False)
     _attributes: str = field(init=False, repr=False, compare=False)
     _chunk_room: int = field(init=False, repr=False, compare=False)
@@ -153,7 +174,7 @@ class Cookie:
 
     def write(
         self, token: str, *, max_age: int | None = None, expire: tuple[str, ...] = ()
-    ) -> list[tuple[str, str]]:
+    ) -> Fields:
         """Return the Set-Cookie headers for `token`.
 
         Raises:
@@ -175,10 +196,15 @@ class Cookie:
         surplus = [name for name in expire if name not in parts]
         return headers + [("Set-Cookie", self._expired(name)) for name in surplus]
 
-    def forget(self, expire: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    def forget(self, expire: tuple[str, ...] = ()) -> Fields:
         """Return the Set-Cookie headers that expire our cookie and all of `expire`."""
         names = dict.fromkeys((self.bound_name, *expire))
         return [("Set-Cookie", self._expired(name)) for name in names]
+
+    @property
+    def farewell(self) -> Fields:
+        """Return what makes the browser drop what it keeps of this site, if that was asked for."""
+        return [_CLEAR_SITE_DATA] if self.clear_site_data else []
 
     def _expired(self, name: str) -> str:
         return expired(name, self._attributes)
@@ -206,13 +232,15 @@ class Cookie:
             return NOTHING
         chunks = dict(ours)
         if len(chunks) < len(ours):
-            return None, tuple(chunks), "cookie_tossing"
+            return None, tuple(chunks)[:_MOST_EXPIRED], "cookie_tossing"
         tail = tuple(name for name in chunks if name != self.bound_name)
         head = chunks.get(self.bound_name, "")
         if not tail and _HEAD.fullmatch(head) is None:
             return head, (), ""
         token = self._joined(chunks, head)
-        return (None, tuple(chunks), "chunks_rejected") if token is None else (token, tail, "")
+        if token is None:
+            return None, tuple(chunks)[:_MOST_EXPIRED], "chunks_rejected"
+        return token, tail, ""
 
     def _joined(self, chunks: dict[str, str], head: str) -> str | None:
         """Return the token if its head counts exactly these chunks and they hash to it."""
@@ -227,9 +255,9 @@ class Cookie:
 
 
 def _is_chunk(name: str, bound_name: str) -> bool:
-    """Return whether `name` is `bound_name`, a dot and digits."""
+    """Return whether `name` is `bound_name`, a dot and a number as short as ours are."""
     head, dot, number = name.rpartition(".")
-    return bool(dot) and head == bound_name and number.isdecimal()
+    return bool(dot) and head == bound_name and number.isdecimal() and len(number) <= _DIGITS
 
 
 def _digest(token: str) -> str:

@@ -68,7 +68,7 @@ class SessionMiddleware:
         return {**scope, SESSION: exchange.session, _EXCHANGE: exchange}
 
     def _carried(self, scope: Scope) -> Exchange:
-        raw = joined(scope, self.transport.header, "; ")
+        raw = joined(scope, self.transport.header)
         return Exchange(self.sessions, self.transport, raw)
 
     async def _load(self, exchange: Exchange, *, lazy: bool = False) -> None:
