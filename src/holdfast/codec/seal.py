@@ -84,8 +84,10 @@ class Seal:
                 or bound to something else: one message for all of them.
         """
         header = data[:HEADER]
+        if header[:1] != _VERSION_BYTE or len(data) < OVERHEAD:
+            raise _broken()
         key = self.ring.find(header[1:])
-        if key is None or header[:1] != _VERSION_BYTE or len(data) < OVERHEAD:
+        if key is None:
             raise _broken()
         salt = data[HEADER:_BODY]
         try:
