@@ -10,6 +10,7 @@ import typer
 
 import holdfast
 from holdfast.cli import demo as _demo
+from holdfast.cli import keys as _keys
 from holdfast.errors import ConfigError
 
 __all__ = ["app"]
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(_keys.app, name="keys")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it

@@ -107,8 +107,10 @@ def _read(path: Path) -> Lines:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; `holdfast keys rotate` makes one") from error
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `holdfast keys rotate` makes one") from error
+        raise ConfigError(f"{path}: {error.strerror}") from error
     if mode & _OTHERS:
         raise ConfigError(f"{path}: others may read these secrets; mend it with: chmod 600 {path}")
     try:
