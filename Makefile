@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live test-fast soak check mutants bench docs lock clean
+.PHONY: help demo test test-live test-fast soak check mutants check-security bench docs lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,14 +42,14 @@ demo: $(VENV)/.demo  ## the example application on SQLite, at http://127.0.0.1:8
 
 test: $(VENV)/.test  ## everything, with a real browser; installs it where it may
 	sh tests/install-servers.sh
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest -m 'not live' --numprocesses 2 --dist worksteal
 
-test-live: $(VENV)/.test  ## what needs a server: each store, and the features on each
+test-live: $(VENV)/.test  ## what needs a server: each store, features and security on each
 	sh tests/install-servers.sh
-	$(BIN)/pytest -m server --numprocesses 2 --dist worksteal
+	$(BIN)/pytest -m 'server or live' --numprocesses 2 --dist worksteal
 
 test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
-	$(BIN)/pytest -m 'not slow and not browser and not server' --numprocesses 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and not browser and not server and not live' --numprocesses 2 --dist worksteal
 
 soak: $(VENV)/.test  ## random processes against a model, a minute of each kind
 	sh tests/install-servers.sh
@@ -63,6 +63,9 @@ check: $(VENV)/.test  ## lint, format, types, floors
 
 mutants: $(VENV)/.test  ## take the protocols' rules away one by one: a test must fail each time
 	$(BIN)/pytest tests/interleave/test_mutations.py
+
+check-security: $(VENV)/.test  ## switch off each defence of docs/explain/security.md: its test must fail
+	$(BIN)/pytest tests/security/test_switched_off.py
 
 bench: $(VENV)/.bench  ## ours beside the others, with the targets (ARGS="hit session")
 	$(BIN)/python -m bench $(ARGS)

@@ -5,6 +5,7 @@ from pathlib import Path
 import mutations_cache
 import mutations_session
 import pytest
+
 from mutation import Mutation, check
 
 

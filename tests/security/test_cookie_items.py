@@ -1,216 +1,459 @@
-"""Items 4 to 27 of the security list as a whole application meets them: garbage is a new visitor.
-
-Each test runs over WSGI and ASGI, on a memory store, on SQLite and on cookie-only sessions.
-"""
+"""Items 16 to 30 of the security list: the cookie, what may pass for it, and who may keep it."""
 
 import secrets
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from visited_site import FACES, KINDS, NAME, Site, make
+from visited_site import NAME, Place, Site, Visit, everywhere, in_cookie, in_front, visiting
 
-from holdfast import Cookie, Sessions, SessionTooLarge, open_store
-from holdfast.testing.calls import Face
+from holdfast import Cache, ConfigError, Cookie, SessionTooLarge
+from holdfast.testing.calls import Visitor
+from holdfast.web import asgi, wsgi
+from holdfast.web.cookie import set_cookie
+from holdfast.web.httpcache import CacheMiddleware
 
-TOKEN = secrets.token_urlsafe(32)  # well-formed, and known to nobody
+visit = pytest.fixture(visiting)
 
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=FACES)
-def face(request: pytest.FixtureRequest) -> Face:
-    return request.param  # type: ignore[no-any-return]
+DAY = 86_400
 
 
-@pytest.fixture
-def site(kind: str, face: Face, tmp_path: Path) -> Iterator[Site]:
-    made = make(kind, face, tmp_path)
-    yield made
-    made.close()
+def pieces(line: str) -> tuple[str, str, set[str]]:
+    """Return name, value and attributes of a Set-Cookie line."""
+    pair, *attributes = line.split("; ")
+    name, _, value = pair.partition("=")
+    return name, value, set(attributes)
 
 
-GARBAGE = {
-    "004 empty": f"{NAME}=",
-    "004 blank": f"{NAME}= \t ",
-    "004 one character": f"{NAME}=a",
-    "004 ten kilobytes": f"{NAME}={'a' * 10_000}",
-    "004 not ASCII": f"{NAME}={'é' * 43}",
-    "004 up the path": f"{NAME}=../../../../etc/passwd",
-    "004 star": f"{NAME}=*",
-    "004 NUL": f"{NAME}={TOKEN[:20]}\0{TOKEN[21:]}",
-    "004 CRLF": f"{NAME}={TOKEN[:20]}\r\n{TOKEN[22:]}",
-    "004 one too short": f"{NAME}={TOKEN[:-1]}",
-    "004 one too long": f"{NAME}={TOKEN}A",
-    "004 padded": f"{NAME}={TOKEN}=",
-    "004 not canonical": f"{NAME}={'A' * 42}B",
-    "002 invented": f"{NAME}={TOKEN}",
-    "019 control in front": f"\x1f{NAME}={TOKEN}",
-    "019 no-break space in front": f"\xa0{NAME}={TOKEN}",
-    "019 next line in front": f"\x85{NAME}={TOKEN}",
-    "019 U+2000 in front": f"\xe2\x80\x80{NAME}={TOKEN}",
-    "020 nameless": f"={NAME}={TOKEN}",
-    "021 percent-encoded": f"%5F%5FHost-sid={TOKEN}",
-    "022 other case": f"__host-sid={TOKEN}; __HOST-SID={TOKEN}",
-    "023 quoted": f'{NAME}="{TOKEN}"',
-    "023 octal": f'{NAME}="{TOKEN}\\073 Path=/"',
-    "023 escaped quote": f'{NAME}="\\"{TOKEN}"',
-    "025 chunk head": f"{NAME}=2.AAAAAAAAAAAAAAAAAAAAAA",
-    "only separators": ";;; ; =; ==;",
-    "a sealed look": f"{NAME}={secrets.token_urlsafe(300)}",
+@in_front
+def test_item_16_the_defaults_are_the_safe_ones(visit: Visit, place: Place) -> None:
+    safe = {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
+    for options, name in (
+        ({}, "__Host-sid"),
+        ({"transport": Cookie("__Host-Http-sid")}, "__Host-Http-sid"),
+        ({"transport": Cookie("shop")}, "__Host-shop"),
+    ):
+        visitor = visit(place, **options).visitor()
+        [line] = visitor.get("/write").all("set-cookie")
+        assert (pieces(line)[0], pieces(line)[2]) == (name, safe)
+        assert visitor.get("/").body == b"ada"
+
+
+CONTRADICTIONS: dict[str, Callable[[], Cookie]] = {
+    "__Host- has no domain": lambda: Cookie("__Host-sid", domain="example.com"),
+    "__Host- has path='/'": lambda: Cookie("__Host-sid", path="/shop"),
+    "secure=False": lambda: Cookie(secure=False),
+    "__Host- with secure=False": lambda: Cookie("__Host-sid", secure=False),
+    "__Host- without Secure": lambda: Cookie("__Host-sid", insecure=True),
+    "__Secure- without Secure": lambda: Cookie("__Secure-sid", insecure=True),
+    "a prefix of the wrong case": lambda: Cookie("__host-sid"),
+    "__Host-Http- without HttpOnly": lambda: Cookie("__Host-Http-sid", http_only=False),
+    "SameSite=None without Secure": lambda: Cookie(same_site="None", insecure=True),
+    "Partitioned without Secure": lambda: Cookie(partitioned=True, insecure=True),
 }
 
 
-@pytest.mark.parametrize("raw", GARBAGE.values(), ids=GARBAGE)
-def test_004_019_to_023_garbage_is_a_new_visitor_and_writes_nothing(site: Site, raw: str) -> None:
-    visitor = site.visitor()
-    for path in ("/untouched", "/", "/logout", "/clear"):
-        answer = visitor.get(path, cookie=raw)
-        assert (answer.status, answer.all("set-cookie")) == (200, []), path
-        assert answer.body in (b"untouched", b"nobody")
-    assert site.rows() == 0
+@pytest.mark.parametrize("contradict", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_item_17_what_browsers_would_refuse_is_an_error_at_start(
+    contradict: Callable[[], Cookie],
+) -> None:
+    with pytest.raises(ConfigError, match="Cookie"):
+        contradict()
 
 
-@pytest.mark.parametrize("raw", GARBAGE.values(), ids=GARBAGE)
-def test_002_what_the_client_invented_is_never_used(site: Site, raw: str) -> None:
-    visitor = site.visitor()
-    answer = visitor.get("/write", cookie=raw)
-    [line] = answer.all("set-cookie")
-    assert answer.status == 200
-    assert TOKEN not in line
-    assert visitor.cookies[NAME] not in raw
-    assert visitor.get("/").body == b"ada"
-    assert visitor.get("/", cookie=raw).body == b"nobody"
-
-
-def test_004_malformed_tokens_never_reach_the_store(face: Face) -> None:
-    store = open_store("memory://")
-    site = Site(face, Sessions(store))
-    store.close()  # whoever asks it now is answered with 503
-    for name, raw in GARBAGE.items():
-        if name != "002 invented":
-            assert site.visitor().get("/", cookie=raw).status == 200, name
-    assert site.visitor().get("/", cookie=f"{NAME}={TOKEN}").status == 503
-
-
-def test_005_invented_tokens_at_rate_leave_no_row(site: Site) -> None:
-    visitor = site.visitor()
-    for _ in range(50):
-        visitor.get("/", cookie=f"{NAME}={secrets.token_urlsafe(32)}")
-    assert site.rows() == 0
-
-
-def test_006_anonymous_logouts_leave_no_row_and_no_cookie(site: Site) -> None:
-    visitor = site.visitor()
-    for path in ("/logout", "/clear") * 10:
-        assert visitor.get(path).all("set-cookie") == []
-    assert site.rows() == 0
-
-
-def test_007_a_token_counts_in_the_cookie_alone(site: Site) -> None:
-    visitor = site.visitor()
-    visitor.get("/write")
-    token = visitor.cookies[NAME]
-    headers = [("X-Auth-Token", token), ("Authorization", f"Bearer {token}"), (NAME, token)]
-    assert site.visitor().get(f"/?{NAME}={token}", headers=headers).body == b"nobody"
-
-
-def test_010_logout_expires_the_cookie_as_it_was_set(kind: str, face: Face, tmp_path: Path) -> None:
-    cookie = Cookie("shop", domain="example.com", path="/x", partitioned=True, same_site="None")
-    site = make(kind, face, tmp_path, transport=cookie)
-    visitor = site.visitor()
-    [set_line] = visitor.get("/write").all("set-cookie")
-    old = dict(visitor.cookies)
-    [expired] = visitor.get("/logout").all("set-cookie")
-    assert expired.split("; ")[1:-2] == set_line.split("; ")[1:]
-    assert expired.startswith("__Secure-shop=;")
-    assert "Max-Age=0" in expired
-    assert site.rows() == 0
-    visitor.cookies = old
-    if kind != "cookie":  # a cookie-only session is where the client keeps it: documented
-        assert visitor.get("/").body == b"nobody"
-    site.close()
-
-
-def test_016_the_defaults_are_the_safe_ones(site: Site) -> None:
-    [line] = site.visitor().get("/write").all("set-cookie")
-    name, *attributes = line.split("; ")
-    assert name.startswith("__Host-sid=")
-    assert set(attributes) == {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
-
-
-def test_018_plain_http_has_no_prefix(kind: str, face: Face, tmp_path: Path) -> None:
+@in_front
+def test_item_18_plain_http_has_to_be_asked_for(visit: Visit, place: Place) -> None:
     with pytest.warns(UserWarning, match="insecure"):
         cookie = Cookie(insecure=True)
-    site = make(kind, face, tmp_path, transport=cookie)
-    [line] = site.visitor().get("/write").all("set-cookie")
-    assert line.startswith("sid=")
-    assert "Secure" not in line.split("; ")
-    site.close()
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_022_of_two_cookies_of_our_name_none_is_used(site: Site, order: tuple[int, int]) -> None:
+    site = visit(place, transport=cookie)
     visitor = site.visitor()
-    visitor.get("/write")
-    both = [visitor.cookies[NAME], TOKEN]
-    raw = "; ".join(f"{NAME}={both[number]}" for number in order)
-    site.events.clear()
-    for path in ("/untouched", "/"):
-        answer = visitor.twin().get(path, cookie=raw)
-        [line] = answer.all("set-cookie")
-        assert answer.body in (b"untouched", b"nobody")
-        assert line.startswith(f"{NAME}=;")
-        assert "Max-Age=0" in line
-        assert answer.all("cache-control") == ["no-store"]
-        assert answer.all("vary") == ["Cookie"]
-    assert site.events.count("cookie_tossing") == 2
-    assert site.visitor().get("/", cookie=f"{NAME}={both[0]}").body == b"ada"
-
-
-def test_022_the_answer_to_two_cookies_may_be_a_new_one(site: Site) -> None:
-    visitor = site.visitor()
-    [line] = visitor.get("/write", cookie=f"{NAME}={TOKEN}; {NAME}={TOKEN}").all("set-cookie")
-    assert "Max-Age=0" not in line
+    [line] = visitor.get("/write").all("set-cookie")
+    name, _, attributes = pieces(line)
+    assert (name, attributes) == ("sid", {"Path=/", "HttpOnly", "SameSite=Lax"})
     assert visitor.get("/").body == b"ada"
+    secure = site.visitor().get("/", cookie=f"{NAME}={visitor.cookies['sid']}")
+    assert secure.body == b"nobody"
 
 
-def test_024_what_does_not_fit_is_an_error_before_anything_is_sent(
-    face: Face, tmp_path: Path
-) -> None:
-    site = make("cookie", face, tmp_path)
-    with pytest.raises(SessionTooLarge, match="big"):
-        site.visitor().get("/big")
+def are_not_ours(site: Site, *forged: str) -> None:
+    """Check that nothing in `forged` passes for our cookie, alone or beside another visitor's.
+
+    Args:
+        site: Where.
+        *forged: Cookie headers; `{}` is a good token.
+    """
+    good, own = site.writer().cookies[NAME], site.visitor()
+    own.app = site.visitor(lambda session, _path: session.setdefault("name", "bob")).app
+    own.get("/")
+    mine = f"{NAME}={own.cookies[NAME]}"
+    site.events.clear()
+    for form in forged:
+        raw = form.format(good)
+        for alone in (raw, f"a=b; {raw}", f"a=b;{raw};c=d"):
+            answer = site.visitor().get("/", cookie=alone)
+            assert (answer.status, answer.body) == (200, b"nobody"), alone
+            assert answer.all("set-cookie") == []
+        [line] = site.visitor().get("/write", cookie=raw).all("set-cookie")
+        assert good not in line
+        for both in (f"{mine}; {raw}", f"{raw}; {mine}"):
+            assert site.visitor().get("/", cookie=both).body == b"bob", both
+    assert "cookie_tossing" not in site.events
 
 
-def test_025_chunks_grow_shrink_and_are_rejected_as_a_whole(face: Face, tmp_path: Path) -> None:
-    site = make("cookie", face, tmp_path, transport=Cookie(max_chunks=4))
+@in_front
+def test_item_19_only_space_and_tab_are_trimmed(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    blanks = ("\x1f", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\xe2\x80\x80")
+    are_not_ours(site, *(f"{blank}{NAME}={{}}" for blank in blanks))
+    are_not_ours(site, f"{NAME}\xa0={{}}", f" \t\x1f {NAME}={{}}")
+    token = site.writer().cookies[NAME]
+    assert site.visitor().get("/", cookie=f"a=b;\t {NAME} =\t{token} ;c=d").body == b"ada"
+
+
+@in_front
+def test_item_20_a_nameless_cookie_is_not_ours(visit: Visit, place: Place) -> None:
+    are_not_ours(visit(place), f"={NAME}={{}}", f" = {NAME}={{}}", f"=; =={NAME}={{}}")
+
+
+@in_front
+def test_item_21_a_name_is_never_decoded(visit: Visit, place: Place) -> None:
+    forged = ("%5F%5FHost-sid={}", "__Host%2dsid={}", "\\137_Host-sid={}", f'"{NAME}"={{}}')
+    are_not_ours(visit(place), *forged)
+
+
+@in_front
+def test_item_22_of_two_cookies_of_our_name_none_is_used(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    good, other = site.writer().cookies[NAME], site.writer().cookies[NAME]
+    site.events.clear()
+    raws = [f"{NAME}={one}; {NAME}={two}" for one, two in ((good, other), (other, good))]
+    raws += [f"{NAME}={good}; a=b; {NAME}={good}", f"{NAME}=;{NAME}={good}"]
+    for raw in raws:
+        for path, body in (("/untouched", b"untouched"), ("/", b"nobody")):
+            answer = site.visitor().get(path, cookie=raw)
+            [line] = answer.all("set-cookie")
+            assert answer.body == body
+            assert line.startswith(f"{NAME}=;")
+            assert "Max-Age=0" in line
+            assert answer.all("cache-control") == ["no-store"]
+            assert answer.all("vary") == ["Cookie"]
+    assert site.events.count("cookie_tossing") == 2 * len(raws)
     visitor = site.visitor()
-    visitor.get("/write")
+    [line] = visitor.get("/write", cookie=raws[0]).all("set-cookie")
+    assert pieces(line)[1] not in ("", good, other)
+    assert [site.ask(token).body for token in (good, other)] == [b"ada", b"ada"]
+
+
+@in_front
+def test_item_22_a_name_in_other_case_is_not_ours(visit: Visit, place: Place) -> None:
+    are_not_ours(visit(place), "__host-sid={}", "__HOST-SID={}", "__Host-Sid={}")
+
+
+@in_front
+def test_item_23_a_value_is_never_unquoted(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    token = site.writer().cookies[NAME]
+    octal = f"\\{ord(token[0]):03o}{token[1:]}"
+    for value in (
+        f'"{token}"',
+        f'"{token}',
+        f'{token}"',
+        octal,
+        f'"{octal}"',
+        f'"{token}\\073 Path=/"',
+        f'"\\"{token}"',
+        f"%{ord(token[0]):02x}{token[1:]}",
+        f"{token}, a=b",
+    ):
+        answer = site.visitor().get("/", cookie=f"{NAME}={value}")
+        assert (answer.status, answer.body) == (200, b"nobody"), value
+        visitor = site.visitor()
+        [line] = visitor.get("/write", cookie=f"{NAME}={value}").all("set-cookie")
+        assert pieces(line)[2] == {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
+    hidden = f'a="x; {NAME}={token}; y"'  # a quoted string hides nothing: it is three cookies
+    assert site.visitor().get("/", cookie=hidden).body == b"ada"
+
+
+@in_cookie
+def test_item_24_what_does_not_fit_is_an_error_before_anything_is_sent(
+    visit: Visit, place: Place
+) -> None:
+    def view(session: Any, path: str) -> object:
+        session["small"] = "x"
+        session["big"] = secrets.token_urlsafe(100_000 if path == "/chunks" else 4000)
+        return "said"
+
+    for transport, path in ((Cookie(), "/"), (Cookie(max_chunks=10), "/chunks")):
+        with pytest.raises(SessionTooLarge, match=r"big.*small") as raised:
+            visit(place, transport=transport).visitor(view).get(path)
+        assert raised.value.biggest[0][0] == "big"
+        assert raised.value.size > raised.value.limit
+
+
+@in_cookie
+def test_item_24_a_long_line_is_warned_of(visit: Visit, place: Place) -> None:
+    def view(session: Any, _path: str) -> object:
+        session["big"] = secrets.token_urlsafe(1800)
+        return "said"
+
+    visitor = visit(place, transport=Cookie(path="/" + "a" * 1000)).visitor(view)
+    with pytest.warns(UserWarning, match="4096"):
+        [line] = visitor.get("/").all("set-cookie")
+    name, value, _ = pieces(line)
+    assert len(name) + len(value) <= 4096 < len(line)
+    with pytest.raises(ConfigError, match="1024"):
+        Cookie(path="/" + "a" * 1024)
+
+
+@in_cookie
+def test_item_25_chunks_count_as_a_whole_or_not_at_all(visit: Visit, place: Place) -> None:
+    site = visit(place, transport=Cookie(max_chunks=10))
+    whole, other = site.writer(), site.writer()
+    for visitor in (whole, other):
+        visitor.get("/big")
+    assert list(whole.cookies) == [NAME, *(f"{NAME}.{number}" for number in (1, 2, 3))]
+    assert whole.get("/").body == b"ada"
+    good = dict(whole.cookies)
+    digest = good[NAME].partition(".")[2]
+    ours = "; ".join(f"{name}={value}" for name, value in good.items())
+    spoilt: dict[str, dict[str, str | None]] = {
+        "a head that is missing": {**good, NAME: None},
+        "a chunk that is missing": {**good, f"{NAME}.2": None},
+        "a tail that is missing": {**good, f"{NAME}.3": None},
+        "one too many": {**good, f"{NAME}.4": "AAAA"},
+        "two in the other's place": {
+            **good,
+            f"{NAME}.1": good[f"{NAME}.2"],
+            f"{NAME}.2": good[f"{NAME}.1"],
+        },
+        "one of another session": {**good, f"{NAME}.2": other.cookies[f"{NAME}.2"]},
+        "the head of another session": {**good, NAME: other.cookies[NAME]},
+        "a stale tail": {NAME: site.writer().cookies[NAME], f"{NAME}.3": good[f"{NAME}.3"]},
+        "a chunk 11": {**good, f"{NAME}.11": "AAAA"},
+        "a chunk 0": {**good, f"{NAME}.0": "AAAA"},
+        "a count of 4": {**good, NAME: f"4.{digest}"},
+        "a count of 11": {**good, NAME: f"11.{digest}"},
+        "a count of 0": {**good, NAME: f"0.{digest}"},
+    }
+    for what, cookies in spoilt.items():
+        held = {name: value for name, value in cookies.items() if value is not None}
+        raw = "; ".join(f"{name}={value}" for name, value in held.items())
+        _rejected(site, what, raw, set(held))
+    _rejected(site, "one of them twice", f"{ours}; {NAME}.2={good[f'{NAME}.2']}", set(good))
+    backwards = "; ".join(reversed(ours.split("; ")))
+    assert site.visitor().get("/", cookie=backwards).body == b"ada", "headers have no order"
+
+
+def _rejected(site: Site, what: str, raw: str, names: set[str]) -> None:
+    site.events.clear()
+    answer = site.visitor().get("/", cookie=raw)
+    assert answer.body == b"nobody", what
+    lines = answer.all("set-cookie")
+    assert {pieces(line)[0] for line in lines} == names | {NAME}, what
+    assert all("Max-Age=0" in line for line in lines), what
+    assert site.events[0] in ("chunks_rejected", "cookie_tossing"), what
+
+
+@in_cookie
+def test_item_25_what_shrinks_leaves_no_tail(visit: Visit, place: Place) -> None:
+    site = visit(place, transport=Cookie(max_chunks=4))
+    visitor = site.writer()
     visitor.get("/big")
     assert len(visitor.cookies) == 4
-    assert visitor.get("/").body == b"ada"
-    spoilt = visitor.twin()
-    del spoilt.cookies[f"{NAME}.2"]
-    answer = spoilt.get("/")
-    assert answer.body == b"nobody"
-    assert len(answer.all("set-cookie")) == 3
-    assert spoilt.cookies == {}
-    assert "chunks_rejected" in site.events
     visitor.get("/small")
     assert list(visitor.cookies) == [NAME]
     assert visitor.get("/").body == b"ada"
+    visitor.get("/big")
+    visitor.get("/logout")
+    assert visitor.cookies == {}
 
 
-def test_027_a_value_of_the_session_cannot_reach_set_cookie(site: Site) -> None:
+@in_front
+def test_item_26_a_max_age_beyond_400_days_is_cut(visit: Visit, place: Place) -> None:
+    site = visit(place, transport=Cookie(persistent=True), lifetime=500 * DAY)
+    with pytest.warns(UserWarning, match="400 days"):
+        [line] = site.visitor().get("/write").all("set-cookie")
+    assert f"Max-Age={400 * DAY}" in pieces(line)[2]
+    site = visit(place, transport=Cookie(persistent=True), lifetime=400 * DAY)
+    [line] = site.visitor().get("/write").all("set-cookie")
+    assert f"Max-Age={400 * DAY}" in pieces(line)[2]
+
+
+@pytest.mark.parametrize("sign", ["\r\n", "\n", "\r", ";", "\0", "\x7f", "é"])
+def test_item_27_nothing_a_user_writes_ends_the_line(sign: str) -> None:
+    evil = f"a{sign}Set-Cookie: b"
+    for make in (
+        lambda: Cookie(evil),
+        lambda: Cookie(path=f"/{evil}"),
+        lambda: Cookie(domain=evil),
+        lambda: Cookie(same_site=evil),  # type: ignore[arg-type]
+        lambda: set_cookie(NAME, evil, ""),
+    ):
+        with pytest.raises(ConfigError):
+            make()
+
+
+@everywhere
+def test_item_27_no_value_of_a_session_reaches_the_line(visit: Visit, place: Place) -> None:
     def view(session: Any, _path: str) -> object:
         session["name"] = "a\r\nSet-Cookie: evil=1; \0"
-        return session["name"]
+        session.login("ada\r\nSet-Cookie: evil=1")
+        return "said"
 
-    [line] = site.visitor(view).get("/").all("set-cookie")
+    [line] = visit(place).visitor(view).get("/").all("set-cookie")
     assert not {"\r", "\n", "\0"} & set(line)
     assert "evil" not in line
+
+
+LOOKS: dict[str, Callable[[Any], object]] = {
+    "[]": lambda session: session["name"] if session.accessed else session.get("name"),
+    "get": lambda session: session.get("name"),
+    "in": lambda session: "name" in session,
+    "not in": lambda session: "other" not in session,
+    "len": len,
+    "iter": iter,
+    "list": list,
+    "bool": bool,
+    "keys": lambda session: list(session.keys()),
+    "values": lambda session: list(session.values()),
+    "items": lambda session: list(session.items()),
+    "==": lambda session: session == {},
+    "repr": repr,
+    "user": lambda session: session.user,
+    "id": lambda session: session.id,
+    "is_new": lambda session: session.is_new,
+    "created": lambda session: session.created,
+    "seen": lambda session: session.seen,
+    "expires": lambda session: session.expires,
+    "fresh_for": lambda session: session.fresh_for(60),
+    "peek_flash": lambda session: session.peek_flash(),
+    "pop_flash": lambda session: session.pop_flash(),
+    "take": lambda session: session.take("notice"),
+    "check_csrf": lambda session: session.check_csrf("x"),
+}
+
+
+@in_front
+def test_item_28_any_look_at_a_session_makes_the_answer_vary(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    held = f"{NAME}={site.writer().cookies[NAME]}"
+    for name, look in LOOKS.items():
+
+        def view(session: Any, _path: str, look: Any = look) -> object:
+            look(session)
+            return "seen"
+
+        for cookie in ("", held):
+            answer = site.visitor(view).get(cookie=cookie)
+            assert answer.all("vary") == ["Cookie"], name
+
+
+@in_front
+def test_item_28_vary_is_merged(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    for said, merged in (
+        (["Accept-Encoding"], ["Accept-Encoding, Cookie"]),
+        (["cookie"], ["cookie"]),
+        (["Accept, COOKIE"], ["Accept, COOKIE"]),
+        (["*"], ["*"]),
+        (["Accept", "Origin"], ["Accept", "Origin, Cookie"]),
+    ):
+        visitor = site.visitor(headers=[("Vary", value) for value in said])
+        assert visitor.get("/").all("vary") == merged
+        assert visitor.get("/write").all("vary") == merged
+        assert visitor.get("/untouched").all("vary") == said
+
+
+@in_front
+def test_item_28_what_is_not_looked_at_is_not_refreshed(visit: Visit, place: Place) -> None:
+    site = visit(place, transport=Cookie(persistent=True))
+    visitor = site.writer()
+    before = site.rows()
+    site.clock.advance(600)
+    answer = visitor.get("/untouched")
+    assert [answer.all(name) for name in ("vary", "set-cookie", "cache-control")] == [[], [], []]
+    assert site.rows() == before
+
+
+@in_front
+def test_item_29_what_sets_a_cookie_is_stored_nowhere(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    for said, answered in (
+        ([], ["no-store"]),
+        (["public, max-age=600"], ["no-store"]),
+        (["private", "max-age=600"], ["no-store"]),
+        (['private="no-store"'], ["no-store"]),
+        (["no-store, private"], ["no-store, private"]),
+    ):
+        headers = [("Cache-Control", value) for value in said]
+        targeted = [("CDN-Cache-Control", "max-age=60"), ("Surrogate-Control", "max-age=60")]
+        visitor = site.visitor(headers=[*headers, *targeted])
+        for path in ("/write", "/login", "/logout"):
+            answer = visitor.get(path)
+            assert len(answer.all("set-cookie")) == 1, path
+            assert answer.all("cache-control") == answered, path
+            assert answer.all("cdn-cache-control") == answer.all("surrogate-control") == []
+        answer = visitor.get("/untouched")
+        assert answer.all("cache-control") == said
+        assert len(answer.all("cdn-cache-control")) == 1
+
+
+@in_front
+@pytest.mark.parametrize("order", ["cache outside", "cache inside"])
+def test_item_29_our_own_cache_keeps_no_page_of_a_session(
+    visit: Visit, place: Place, order: str
+) -> None:
+    site, calls = visit(place), list[str]()
+
+    def view(session: Any, path: str) -> object:
+        calls.append(path)
+        return "page" if path == "/untouched" else Site.view(session, path)
+
+    around = wsgi.SessionMiddleware if place.face == "wsgi" else asgi.SessionMiddleware
+    app: Any = site.visitor(view, headers=[("Cache-Control", "public, max-age=600")]).app
+    with Cache(clock=site.clock) as cache:
+        if order == "cache outside":
+            app = CacheMiddleware(app, cache, clock=site.clock)
+        else:
+            app = around(CacheMiddleware(app.app, cache, clock=site.clock), site.sessions)
+        ada, stranger = Visitor(app, place.face), Visitor(app, place.face)
+        for path in ("/write", "/", "/login", "/", "/logout", "/write", "/"):
+            calls.clear()
+            assert ada.get(path).status == 200
+            ada.get(path)
+            answer = stranger.get("/")
+            assert (answer.body, answer.all("set-cookie")) == (b"nobody", []), path
+            assert calls == [path, path, "/"], "the cache answered"
+        calls.clear()
+        for visitor in (ada, stranger, ada):
+            answer = visitor.get("/untouched")
+            assert (answer.body, answer.all("set-cookie")) == (b"page", [])
+        assert calls == ["/untouched"], "the cache keeps what is nobody's"
+
+
+@in_front
+def test_item_30_a_cookie_is_set_only_when_something_changed(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    visitor = site.writer()
+    for path in ("/", "/untouched", "/write", "/"):
+        answer = visitor.get(path)
+        assert answer.all("set-cookie") == answer.all("cache-control") == [], path
+    stranger = site.visitor()
+    for path in ("/", "/untouched", "/"):
+        assert stranger.get(path).all("set-cookie") == [], path
+
+
+@in_front
+def test_item_30_a_304_and_a_static_file_have_none(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    held = f"{NAME}={site.writer().cookies[NAME]}"
+    for status in (200, 204, 304):
+        for looks in (False, True):
+
+            def view(session: Any, _path: str, status: int = status, looks: bool = looks) -> int:
+                assert not looks or session.get("name") == "ada"
+                return status
+
+            answer = site.visitor(view).get("/favicon.ico", cookie=held)
+            assert (answer.status, answer.all("set-cookie")) == (status, [])
+            assert answer.all("vary") == (["Cookie"] if looks else [])

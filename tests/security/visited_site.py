@@ -1,26 +1,94 @@
-"""The site the security tests visit: one application, over each face, on each kind of store."""
+"""The site the security tests visit: one application, over each face, on each kind of store.
+
+A test asks for `visit`, opens sites with it, and is run in every `place` its decorator names:
+`everywhere` is all there is, `stored` all but cookie-only sessions, `in_cookie` these alone, and
+`in_front` what a rule of the answer's headers can depend on. Places marked `live` are left to
+`make test-live`.
+"""
 
 import secrets
-from collections.abc import Callable, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
+
+import pytest
 
 from holdfast import Sessions, open_store
+from holdfast.session.data import Record, decode
 from holdfast.store.abilities import CanScan
-from holdfast.testing.calls import Face, Visitor, one_view
+from holdfast.store.protocol import OpenStore
+from holdfast.testing.calls import Answer, Face, Visitor, one_view
+from holdfast.testing.clock import ManualClock
 from holdfast.web import asgi, wsgi
 
-NAME = "__Host-sid"
-KINDS = ("memory", "sqlite", "cookie")
-FACES: tuple[Face, ...] = ("wsgi", "asgi")
+__all__ = [
+    "NAME",
+    "Place",
+    "Site",
+    "Visit",
+    "everywhere",
+    "in_cookie",
+    "in_front",
+    "meanwhile",
+    "stored",
+    "visiting",
+]
 
+T = TypeVar("T")
+NAME = "__Host-sid"
+FACES: tuple[Face, ...] = ("wsgi", "asgi")
+HERE = ("memory", "sqlite")
+SERVED = {
+    "redis": "redis_server",
+    "valkey": "valkey_server",
+    "cluster": "redis_cluster",
+    "postgresql": "postgresql",
+    "mariadb": "mariadb",
+    "memcached": "memcached_server",
+    "mongodb": "mongodb",
+    "dynamodb": "dynamodb",
+    "tyrant": "tyrant",
+}
+"""Kind of store -> the fixture of its server."""
+LIVE = ("file", "dbm", *(kind for kind in SERVED if kind != "redis"))
+
+
+class Place(NamedTuple):
+    """Where a test is run: on which kind of store, over which face."""
+
+    kind: str
+    face: Face
+
+
+def _places(*kinds: str) -> pytest.MarkDecorator:
+    """Return the decorator that runs a test in every place with one of `kinds`."""
+    found = []
+    for kind in kinds:
+        marks = [pytest.mark.server] if kind in SERVED else []
+        marks += [pytest.mark.live] if kind in LIVE else []
+        for face in FACES:
+            place = pytest.param(Place(kind, face), id=f"{kind}-{face}", marks=marks)
+            found.append(place)
+    return pytest.mark.parametrize("place", found)
+
+
+stored = _places(*HERE, "redis", *LIVE)
+everywhere = _places(*HERE, "redis", "cookie", *LIVE)
+in_front = _places(*HERE, "redis", "cookie")
+in_cookie = _places("cookie")
 
 ACTIONS: dict[str, Callable[[Any, str], object]] = {
     "write": lambda session, name: session.update(name=name),
     "big": lambda session, _: session.update(big=secrets.token_urlsafe(6000)),
     "small": lambda session, _: session.update(big=""),
     "login": lambda session, name: session.login(name),
+    "rotate": lambda session, _: session.rotate(),
     "logout": lambda session, _: session.logout(),
     "clear": lambda session, _: session.clear(),
 }
@@ -32,21 +100,39 @@ class Site:
 
     face: Face
     sessions: Sessions
+    clock: ManualClock = field(default_factory=ManualClock)
     events: list[str] = field(default_factory=list)
+    keys: Callable[[], list[str]] = list
 
-    def rows(self) -> int:
-        store: object = self.sessions.store
-        return len(list(store.scan())) if isinstance(store, CanScan) else 0
+    def rows(self) -> dict[str, bytes]:
+        """Return all that is stored, by key."""
+        keys, store = self.keys(), self.sessions.store
+        return {} if store is None else store.get_many(keys)
 
-    def close(self) -> None:
-        if self.sessions.store is not None:
-            self.sessions.store.close()
+    def records(self) -> list[str]:
+        """Return the ids of the sessions that are stored, without forward notes."""
+        return [
+            key.removeprefix("s:")
+            for key, raw in self.rows().items()
+            if key.startswith("s:") and isinstance(decode(raw), Record)
+        ]
 
-    def visitor(self, view: Any = None) -> Visitor:
-        app = one_view(view or self.view, self.face)
+    def visitor(self, view: Any = None, *, headers: Any = ()) -> Visitor:
+        """Return a new visitor; the application has one view and says `headers` besides."""
+        app = one_view(view or self.view, self.face, headers)
         if self.face == "wsgi":
             return Visitor(wsgi.SessionMiddleware(app, self.sessions), "wsgi")
         return Visitor(asgi.SessionMiddleware(app, self.sessions), "asgi")
+
+    def writer(self) -> Visitor:
+        """Return a visitor who has a session with a name in it: the site calls him `ada`."""
+        visitor = self.visitor()
+        assert visitor.get("/write").status == 200
+        return visitor
+
+    def ask(self, token: str) -> Answer:
+        """Return what the site answers to whoever holds `token` alone."""
+        return self.visitor().get("/", cookie=f"{NAME}={token}")
 
     @staticmethod
     def view(session: Any, path: str) -> object:
@@ -59,17 +145,76 @@ class Site:
         return 500 if failing else session.get("name", "nobody")
 
 
-def make(kind: str, face: Face, folder: Path, **options: Any) -> Site:
-    """Return a site on `"memory"`, `"sqlite"` or `"cookie"`."""
-    events: list[str] = []
+class Visit:
+    """Opens sites, each with rows of its own, and closes them when the test ends."""
 
-    def observe(event: str, _fields: Mapping[str, object]) -> None:
-        events.append(event)
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, stack: ExitStack) -> None:
+        self._request = request
+        self._folder = folder
+        self._stack = stack
 
-    if kind == "cookie":
-        secret = secrets.token_bytes(32)
-        sessions = Sessions.in_cookie(secrets=[secret], observer=observe, **options)
-    else:
-        url = "memory://" if kind == "memory" else f"sqlite:///{folder}/s.db"
-        sessions = Sessions(open_store(url), observer=observe, **options)
-    return Site(face, sessions, events)
+    def __call__(self, place: Place, **options: Any) -> Site:
+        """Return a new site; `options` are those of `Sessions` and `around`, a wrapping store."""
+        clock, events = ManualClock(), list[str]()
+        around = options.pop("around", lambda store: store)
+
+        def observe(event: str, _fields: Mapping[str, object]) -> None:
+            events.append(event)
+
+        options = {"observer": observe, "clock": clock, **options}
+        if place.kind == "cookie":
+            secret = secrets.token_bytes(32)
+            sessions = Sessions.in_cookie(secrets=[secret], **options)
+            return Site(place.face, sessions, clock, events)
+        prefix = secrets.token_hex(4)
+        store: OpenStore = around(open_store(self._url(place.kind), prefix=prefix))
+        self._stack.callback(store.close)
+        site = Site(place.face, Sessions(store, **options), clock, events)
+        scanned: object = store
+        if isinstance(scanned, CanScan):
+            site.keys = lambda: list(scanned.scan())
+        else:
+            port = self._request.getfixturevalue(SERVED[place.kind]).server.port
+            site.keys = lambda: _memcached_keys(port, f"{prefix}:")
+        return site
+
+    def _url(self, kind: str) -> str:
+        if kind == "memory":
+            return "memory://"
+        if kind in SERVED:
+            server = self._request.getfixturevalue(SERVED[kind])
+            url = f"{server.url}/test" if kind == "mongodb" else str(server.url)
+        else:
+            url = f"{kind}:///{self._folder}/rows"
+        return f"{url}{'&' if '?' in url else '?'}timeout=5"  # the machine may be busy
+
+
+def visiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Visit]:
+    """Be the fixture `visit` of a file of tests: `visit = pytest.fixture(visiting)`."""
+    with ExitStack() as stack:
+        yield Visit(request, tmp_path, stack)
+
+
+def meanwhile(act: Callable[[], T]) -> T:
+    """Do something beside a request that is still under way, and return what came of it."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(act).result()
+
+
+def _memcached_keys(port: int, prefix: str) -> list[str]:
+    """Return the keys of living items, which only the server itself can list."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        link.sendall(b"lru_crawler metadump all\r\n")
+        said = b""
+        while not said.endswith(b"END\r\n"):
+            part = link.recv(65536)
+            assert part, f"it hung up: {said!r}"
+            said += part
+    now = time.time()
+    found = []
+    for line in said.decode().splitlines()[:-1]:
+        words = dict(word.split("=", 1) for word in line.split())
+        key, end = unquote(words["key"]), int(words["exp"])
+        if key.startswith(prefix) and (end == -1 or end > now):
+            found.append(key.removeprefix(prefix))
+    return found
