@@ -59,14 +59,16 @@ def put_raw(store: CountingStore, token: str, raw: bytes) -> None:
     store.put(f"s:{id_of(token)}", raw, 1000)
 
 
-def test_1_tokens_are_256_random_bits() -> None:
+def test_item_01_tokens_are_256_random_bits() -> None:
     tokens = {new_token() for _ in range(200)}
     assert len(tokens) == 200
     assert {len(token) for token in tokens} == {43}
     assert all(id_of(token) is not None for token in tokens)
 
 
-def test_2_an_unknown_token_is_never_taken_over(sessions: Sessions, store: CountingStore) -> None:
+def test_item_02_an_unknown_token_is_never_taken_over(
+    sessions: Sessions, store: CountingStore
+) -> None:
     token = new_token()
     session = sessions.load(token)
     session["a"] = 1
@@ -76,7 +78,7 @@ def test_2_an_unknown_token_is_never_taken_over(sessions: Sessions, store: Count
     assert token not in repr(store.keys())
 
 
-def test_3_the_token_of_a_destroyed_session_is_not_used_again(sessions: Sessions) -> None:
+def test_item_03_the_token_of_a_destroyed_session_is_not_used_again(sessions: Sessions) -> None:
     token = stored(sessions)
     session = sessions.load(token)
     session.destroy()
@@ -88,7 +90,7 @@ def test_3_the_token_of_a_destroyed_session_is_not_used_again(sessions: Sessions
 
 
 @pytest.mark.parametrize("token", MALFORMED.values(), ids=MALFORMED)
-def test_4_a_malformed_token_is_absent_and_asks_no_store(
+def test_item_04_a_malformed_token_is_absent_and_asks_no_store(
     sessions: Sessions, store: CountingStore, token: str
 ) -> None:
     session = sessions.load(token)
@@ -99,13 +101,13 @@ def test_4_a_malformed_token_is_absent_and_asks_no_store(
 
 
 @pytest.mark.parametrize("token", MALFORMED.values(), ids=MALFORMED)
-def test_4_nor_is_it_unsealed(in_cookie: Sessions, token: str) -> None:
+def test_item_04_nor_is_it_unsealed(in_cookie: Sessions, token: str) -> None:
     session = in_cookie.load(token)
     assert dict(session) == {}
     assert in_cookie.commit(session) == NOTHING
 
 
-def test_5_made_up_tokens_write_nothing(sessions: Sessions, store: CountingStore) -> None:
+def test_item_05_made_up_tokens_write_nothing(sessions: Sessions, store: CountingStore) -> None:
     for _ in range(100):
         session = sessions.load(new_token())
         assert session.get("a") is None
@@ -114,7 +116,7 @@ def test_5_made_up_tokens_write_nothing(sessions: Sessions, store: CountingStore
 
 
 @pytest.mark.parametrize("act", [Session.logout, Session.clear, Session.destroy])
-def test_6_logging_out_nobody_writes_nothing(sessions: Sessions, act: object) -> None:
+def test_item_06_logging_out_nobody_writes_nothing(sessions: Sessions, act: object) -> None:
     assert callable(act)
     for token in (None, "garbage", new_token()):
         session = sessions.load(token)
@@ -124,7 +126,7 @@ def test_6_logging_out_nobody_writes_nothing(sessions: Sessions, act: object) ->
     assert sessions.store.keys() == []
 
 
-def test_8_a_login_rotates_keeps_data_and_replaces_the_csrf_token(sessions: Sessions) -> None:
+def test_item_08_a_login_rotates_keeps_data_and_replaces_the_csrf_token(sessions: Sessions) -> None:
     token = stored(sessions, cart=["tea"])
     session = sessions.load(token)
     form = session.csrf_token()
@@ -140,7 +142,7 @@ def test_8_a_login_rotates_keeps_data_and_replaces_the_csrf_token(sessions: Sess
     assert after.check_csrf(after.csrf_token())
 
 
-def test_8_a_login_of_another_user_starts_empty(either: Sessions) -> None:
+def test_item_08_a_login_of_another_user_starts_empty(either: Sessions) -> None:
     session = either.load(None)
     session.login("ann")
     session["anns"] = 1
@@ -156,7 +158,7 @@ def test_8_a_login_of_another_user_starts_empty(either: Sessions) -> None:
     assert after.user == "bob"
 
 
-def test_8_a_second_login_of_the_same_user_keeps_data(either: Sessions) -> None:
+def test_item_08_a_second_login_of_the_same_user_keeps_data(either: Sessions) -> None:
     session = either.load(None)
     session.login(7)
     session["a"] = 1
@@ -168,12 +170,12 @@ def test_8_a_second_login_of_the_same_user_keeps_data(either: Sessions) -> None:
 
 
 @pytest.mark.parametrize("user", ["", None, True, 1.5, b"ann", 2**63])
-def test_8_a_user_has_a_name_or_a_number(sessions: Sessions, user: object) -> None:
+def test_item_08_a_user_has_a_name_or_a_number(sessions: Sessions, user: object) -> None:
     with pytest.raises((TypeError, ValueError), match="login"):
         sessions.load(None).login(user)  # type: ignore[arg-type]
 
 
-def test_10_after_a_logout_the_old_token_is_nobody(
+def test_item_10_after_a_logout_the_old_token_is_nobody(
     sessions: Sessions, store: CountingStore
 ) -> None:
     token = stored(sessions)
@@ -190,7 +192,7 @@ def test_10_after_a_logout_the_old_token_is_nobody(
     assert f"s:{id_of(token)}" not in keys
 
 
-def test_10_what_is_written_after_a_logout_is_in_a_new_session(either: Sessions) -> None:
+def test_item_10_what_is_written_after_a_logout_is_in_a_new_session(either: Sessions) -> None:
     token = stored(either, a=1)
     session = either.load(token)
     session.logout()
@@ -202,7 +204,7 @@ def test_10_what_is_written_after_a_logout_is_in_a_new_session(either: Sessions)
 
 
 @pytest.mark.parametrize("advance", [0, 100], ids=["write", "touch"])
-def test_11_a_request_that_ends_after_a_logout_brings_nothing_back(
+def test_item_11_a_request_that_ends_after_a_logout_brings_nothing_back(
     sessions: Sessions, store: CountingStore, clock: ManualClock, advance: float
 ) -> None:
     token = stored(sessions)
@@ -218,7 +220,7 @@ def test_11_a_request_that_ends_after_a_logout_brings_nothing_back(
     assert store.keys() == []
 
 
-def test_12_a_request_that_ends_after_a_rotation_writes_to_the_new_record(
+def test_item_12_a_request_that_ends_after_a_rotation_writes_to_the_new_record(
     sessions: Sessions,
 ) -> None:
     token = stored(sessions)
@@ -232,7 +234,7 @@ def test_12_a_request_that_ends_after_a_rotation_writes_to_the_new_record(
     assert dict(sessions.load(token)) == {}
 
 
-def test_30_a_token_is_sent_only_when_the_client_does_not_hold_it(either: Sessions) -> None:
+def test_item_30_a_token_is_sent_only_when_the_client_does_not_hold_it(either: Sessions) -> None:
     token = stored(either)
     for _ in range(3):
         session = either.load(token)
@@ -240,7 +242,7 @@ def test_30_a_token_is_sent_only_when_the_client_does_not_hold_it(either: Sessio
         assert either.commit(session) == NOTHING
 
 
-def test_31_a_changed_cookie_is_nobody(in_cookie: Sessions) -> None:
+def test_item_31_a_changed_cookie_is_nobody(in_cookie: Sessions) -> None:
     token = stored(in_cookie, a=1)
     for at in range(0, len(token), 7):
         other = "A" if token[at] != "A" else "B"
@@ -248,7 +250,7 @@ def test_31_a_changed_cookie_is_nobody(in_cookie: Sessions) -> None:
         assert dict(session) == {}
 
 
-def test_40_no_token_stands_in_the_store(sessions: Sessions, store: CountingStore) -> None:
+def test_item_40_no_token_stands_in_the_store(sessions: Sessions, store: CountingStore) -> None:
     tokens = [stored(sessions, n=number) for number in range(3)]
     everything = b"".join(
         key.encode() + (store.get(key) or b"")
@@ -308,7 +310,7 @@ def bombs() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("raw", bombs().values(), ids=bombs())
-def test_41_42_44_a_corrupt_record_is_a_new_session_and_an_event(
+def test_item_41_42_44_a_corrupt_record_is_a_new_session_and_an_event(
     sessions: Sessions, store: CountingStore, events: Events, raw: bytes, capsys: object
 ) -> None:
     token = stored(sessions)
@@ -326,7 +328,7 @@ def test_41_42_44_a_corrupt_record_is_a_new_session_and_an_event(
     assert capsys.readouterr().out == ""
 
 
-def test_44_a_record_that_turns_corrupt_under_a_commit_drops_it(
+def test_item_44_a_record_that_turns_corrupt_under_a_commit_drops_it(
     sessions: Sessions, store: CountingStore
 ) -> None:
     token = stored(sessions)
@@ -338,7 +340,7 @@ def test_44_a_record_that_turns_corrupt_under_a_commit_drops_it(
 
 @pytest.mark.parametrize("codec", ["msgpack", "json"])
 @pytest.mark.parametrize("value", [b"\xc1", b"", "text", 5, None, [], {}, b"\x91" * 3000])
-def test_44_one_corrupt_value_is_absent_and_the_rest_is_there(
+def test_item_44_one_corrupt_value_is_absent_and_the_rest_is_there(
     store: CountingStore, clock: ManualClock, events: Events, value: object, codec: str
 ) -> None:
     sessions = Sessions(
@@ -364,7 +366,7 @@ def test_44_one_corrupt_value_is_absent_and_the_rest_is_there(
     "reserved",
     [{"csrf": 5}, {"user": []}, {"login": "x"}, {"csrf": b""}, {"csrf": b"c"}, {"csrf": b"c" * 40}],
 )
-def test_44_our_own_fields_are_not_trusted_either(
+def test_item_44_our_own_fields_are_not_trusted_either(
     sessions: Sessions, store: CountingStore, reserved: dict[str, object]
 ) -> None:
     token = stored(sessions)
@@ -380,7 +382,7 @@ def test_44_our_own_fields_are_not_trusted_either(
     sessions.commit(session)
 
 
-def test_44_what_is_no_value_is_no_matter_when_two_requests_meet(
+def test_item_44_what_is_no_value_is_no_matter_when_two_requests_meet(
     sessions: Sessions, store: CountingStore
 ) -> None:
     token = stored(sessions, a=1, bad=2)
@@ -395,7 +397,7 @@ def test_44_what_is_no_value_is_no_matter_when_two_requests_meet(
     assert dict(sessions.load(token)) == {"a": 2, "bad": 1}
 
 
-def test_44_a_message_that_cannot_be_read_is_left_out(
+def test_item_44_a_message_that_cannot_be_read_is_left_out(
     sessions: Sessions, store: CountingStore
 ) -> None:
     session = sessions.load(None)
@@ -409,7 +411,7 @@ def test_44_a_message_that_cannot_be_read_is_left_out(
     assert session.pop_flash() == ["two"]
 
 
-def test_45_two_tabs(sessions: Sessions, events: Events) -> None:
+def test_item_45_two_tabs(sessions: Sessions, events: Events) -> None:
     token = stored(sessions, cart=[], visits=0, both=0)
     one, other = sessions.load(token), sessions.load(token)
     for tab, session in enumerate([one, other]):
@@ -430,7 +432,7 @@ def test_45_two_tabs(sessions: Sessions, events: Events) -> None:
     assert events[1][1]["names"] == ["both"]
 
 
-def test_45_flash_and_take_are_claimed_at_the_call(sessions: Sessions) -> None:
+def test_item_45_flash_and_take_are_claimed_at_the_call(sessions: Sessions) -> None:
     session = sessions.load(None)
     session.flash("hi")
     session.notify("n", 1)
@@ -443,7 +445,7 @@ def test_45_flash_and_take_are_claimed_at_the_call(sessions: Sessions) -> None:
     assert one.take("n") is None
 
 
-def test_49_nothing_shows_a_token_or_a_value(
+def test_item_49_nothing_shows_a_token_or_a_value(
     sessions: Sessions, store: CountingStore, events: Events, clock: ManualClock
 ) -> None:
     token = stored(sessions, secret="hunter22")
@@ -471,7 +473,7 @@ def test_49_nothing_shows_a_token_or_a_value(
     assert not any(secret in text for secret in [*tokens, "hunter"])
 
 
-def test_50_csrf_tokens_are_masked_and_bound_to_the_session(either: Sessions) -> None:
+def test_item_50_csrf_tokens_are_masked_and_bound_to_the_session(either: Sessions) -> None:
     token = stored(either)
     session = either.load(token)
     forms = [session.csrf_token() for _ in range(5)]
@@ -484,7 +486,7 @@ def test_50_csrf_tokens_are_masked_and_bound_to_the_session(either: Sessions) ->
         assert not session.check_csrf(bad)
 
 
-def test_50_a_new_session_checks_nothing_and_a_token_makes_it_stored(either: Sessions) -> None:
+def test_item_50_a_new_session_checks_nothing_and_a_token_makes_it_stored(either: Sessions) -> None:
     session = either.load(None)
     assert not session.check_csrf("A" * 86)
     form = session.csrf_token()
@@ -495,7 +497,7 @@ def test_50_a_new_session_checks_nothing_and_a_token_makes_it_stored(either: Ses
     assert dict(either.load(token)) == {}
 
 
-def test_52_an_error_writes_no_data_but_what_was_asked_as_a_whole(either: Sessions) -> None:
+def test_item_52_an_error_writes_no_data_but_what_was_asked_as_a_whole(either: Sessions) -> None:
     token = stored(either, a=1, b=[1])
     session = either.load(token)
     session["a"] = 2
@@ -516,7 +518,7 @@ def test_52_an_error_writes_no_data_but_what_was_asked_as_a_whole(either: Sessio
     assert either.commit(after, failed=True) == Outcome(None, None, expire=True)
 
 
-def test_52_an_error_stores_no_new_session(sessions: Sessions, store: CountingStore) -> None:
+def test_item_52_an_error_stores_no_new_session(sessions: Sessions, store: CountingStore) -> None:
     session = sessions.load(None)
     session["a"] = 1
     session.csrf_token()
@@ -524,7 +526,7 @@ def test_52_an_error_stores_no_new_session(sessions: Sessions, store: CountingSt
     assert store.keys() == []
 
 
-def test_52_what_cannot_be_encoded_does_not_stop_a_logout(sessions: Sessions) -> None:
+def test_item_52_what_cannot_be_encoded_does_not_stop_a_logout(sessions: Sessions) -> None:
     token = stored(sessions)
     session = sessions.load(token)
     session.logout()
@@ -534,7 +536,7 @@ def test_52_what_cannot_be_encoded_does_not_stop_a_logout(sessions: Sessions) ->
     assert sessions.load(token).is_new
 
 
-def test_54_without_the_store(
+def test_item_54_without_the_store(
     sessions: Sessions, store: CountingStore, clock: ManualClock, events: Events
 ) -> None:
     token = stored(sessions)

@@ -3,7 +3,7 @@
 from holdfast.session import Sessions
 
 
-def test_049_neither_session_nor_outcome_shows_a_token(either: Sessions) -> None:
+def test_item_49_neither_session_nor_outcome_shows_a_token(either: Sessions) -> None:
     session = either.load(None)
     session["name"] = "Ann"
     outcome = either.commit(session)
