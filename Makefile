@@ -53,7 +53,7 @@ test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second pr
 
 soak: $(VENV)/.test  ## random processes against a model, a minute of each kind
 	sh tests/install-servers.sh
-	HOLDFAST_SOAK=1 $(BIN)/pytest tests/model -s
+	HOLDFAST_SOAK=1 $(BIN)/pytest tests/model tests/turmoil -s
 
 check: $(VENV)/.test  ## lint, format, types, floors
 	$(BIN)/ruff check
