@@ -31,12 +31,16 @@ class Parser(Protocol):
         """Return the next reply, or `NOTHING`."""
 
 
-def new_parser() -> Parser:
+Refusal = Callable[[str], Exception]
+"""Makes the error of a refusal out of its words."""
+
+
+def new_parser(refusal: Refusal = driver.ResponseError) -> Parser:
     """Return a parser for one new connection."""
     if _hiredis is None:
-        return PureParser()
+        return PureParser(refusal)
     parser: Parser = _hiredis.Reader(
-        protocolError=driver.InvalidResponse, replyError=driver.ResponseError, notEnoughData=NOTHING
+        protocolError=driver.InvalidResponse, replyError=refusal, notEnoughData=NOTHING
     )
     return parser
 
@@ -48,11 +52,11 @@ class _Incomplete(Exception):  # noqa: N818 - no error: the rest comes later
 class PureParser:
     """The same in Python, for RESP2 and what we ask for in RESP3. A push is a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: Refusal = driver.ResponseError) -> None:
         self._data = bytearray()
         self._kinds: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
             ord("+"): lambda line, end: (line, end),
-            ord("-"): lambda line, end: (driver.ResponseError(line.decode(errors="replace")), end),
+            ord("-"): lambda line, end: (refusal(line.decode(errors="replace")), end),
             ord(":"): lambda line, end: (int(line), end),
             ord("_"): lambda _, end: (None, end),
             ord("#"): lambda line, end: (line == b"t", end),

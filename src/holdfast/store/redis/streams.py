@@ -11,6 +11,7 @@ from typing import Any
 
 from redis import exceptions as driver
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.connection import DefaultParser
 
 from holdfast.clock import monotonic
 from holdfast.errors import StoreUnavailable
@@ -20,6 +21,7 @@ from holdfast.lifetimes import let_go
 from holdfast.store.redis import words
 from holdfast.store.redis.errors import Unknown, breaks, said
 from holdfast.store.redis.operations import Operations
+from holdfast.store.redis.resp import NOTHING, new_parser
 from holdfast.store.redis.routes import Route, route_to
 from holdfast.store.redis.settings import Host, Kind, Settings
 from holdfast.store.redis.words import Reply, Words
@@ -62,10 +64,60 @@ class _Unix(_Abrupt, UnixDomainSocketConnection):
     """To a unix socket."""
 
 
-class _Stream:
-    """One connection, open after `open`."""
+class _Replies(asyncio.Protocol):
+    """What comes over one connection, as the replies to what was asked.
 
-    __slots__ = ("_connection", "_poll", "_reader", "_transport", "drop")
+    Attributes:
+        is_quiet: The connection stands, and nothing came that nobody asked for.
+    """
+
+    def __init__(self) -> None:
+        self._parser = new_parser(DefaultParser.parse_error)
+        self._replies: list[Reply] = []
+        self._count = 0
+        self._answer: asyncio.Future[list[Reply]] | None = None
+        self.is_quiet = True
+
+    def expect(self, count: int) -> asyncio.Future[list[Reply]]:
+        """Return the next `count` replies, once they are there."""
+        self._replies, self._count = [], count
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed(data)
+            while (reply := self._parser.gets()) is not NOTHING:
+                self._replies.append(reply)
+        except driver.InvalidResponse as error:
+            self._end(error)
+            return
+        if self._answer is None or len(self._replies) > self._count:
+            self._end(driver.InvalidResponse("nobody asked"))
+        elif len(self._replies) == self._count:
+            answer, self._answer = self._answer, None
+            if not answer.done():
+                answer.set_result(self._replies)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        error = driver.ConnectionError("the server closed the connection")
+        error.__cause__ = exc
+        self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        self.is_quiet = False
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+
+
+class _Stream:
+    """One connection, open after `open`: the driver connects and logs in, and reads no more.
+
+    Its readers wait in tasks and take turns of the loop that cost more than the server's answer.
+    """
+
+    __slots__ = ("_connection", "_poll", "_replies", "_transport", "drop")
 
     def __init__(self, arguments: dict[str, Any], timeout: float) -> None:
         kind: Any = _Unix if "path" in arguments else _Tcp
@@ -76,8 +128,9 @@ class _Stream:
 
     async def open(self) -> None:
         await self._connection.connect()
-        self._reader = self._connection._reader  # noqa: SLF001 - the driver shows it to nobody
-        self._transport = self._connection._writer.transport  # noqa: SLF001 - the same
+        self._transport = self._connection._writer.transport  # noqa: SLF001 - the driver shows it to nobody
+        self._replies = _Replies()
+        self._transport.set_protocol(self._replies)
         if _HAS_POLL:
             self._poll = select.poll()
             self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
@@ -88,18 +141,12 @@ class _Stream:
             return False
         if _HAS_POLL and self._poll.poll(0):  # what the loop has not looked at yet
             return False
-        return not self._reader.at_eof()
+        return self._replies.is_quiet
 
-    async def exchange(self, commands: Sequence[Words]) -> list[Reply]:
-        connection = self._connection
-        await connection.send_packed_command(words.packed(commands), check_health=False)
-        replies: list[Reply] = []
-        for _ in commands:
-            try:
-                replies.append(await connection.read_response())
-            except driver.ResponseError as error:
-                replies.append(error)
-        return replies
+    def exchange(self, commands: Sequence[Words]) -> asyncio.Future[list[Reply]]:
+        answer = self._replies.expect(len(commands))
+        self._transport.write(words.packed(commands))
+        return answer
 
 
 class StreamPool:
