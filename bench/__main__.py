@@ -32,6 +32,7 @@ TABLES = {
     "session": "session",
     "session-redis": "session_redis",
     "session-asgi": "session_asgi",
+    "session-race": "session_race",
     "session-redis-asgi": "session_redis_asgi",
     "ratio": "ratio",
     "memory": "memory",

@@ -19,7 +19,7 @@ pytest.importorskip("rich")
 ROOT = Path(__file__).parent.parent
 PEERS = (
     "beaker", "dogpile", "cashews", "aiocache", "cachetools", "cachebox", "theine", "limits",
-    "starsessions", "diskcache", "async_lru",
+    "starsessions", "diskcache", "async_lru", "flask", "flask_session", "django",
 )  # fmt: skip
 WITHOUT_PEERS = f"""
 import sys
@@ -69,6 +69,7 @@ def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]
         ("far", set()),
         ("stampede", {6}),
         ("race", {7}),
+        ("session-race", set()),
         ("clear", {12}),
         ("bus", {4}),
         ("stores", {15}),

@@ -84,16 +84,17 @@ class Browser:
 
     def _keep(self, headers: Message) -> Iterator[str]:
         """Do as `Set-Cookie` says; yield the names."""
+        before = self._jar.copy()
         for line in headers.get_all("Set-Cookie", ()):
             pair, *rest = line.split(";")
             name, _, value = pair.strip().partition("=")
-            if self._jar:
-                self._past.append(self._jar.copy())
             if _is_over(dict(_attribute(part) for part in rest)):
                 self._jar.pop(name, None)
             else:
                 self._jar[name] = value
             yield name
+        if before and before != self._jar:
+            self._past.append(before)
 
 
 def _object(path: str, body: bytes) -> dict[str, Any]:

@@ -165,5 +165,5 @@ def is_dead(browser: Browser, whose: str) -> None:
 
 def _alive(shown: dict[str, Any], whose: str) -> str:
     if user := shown.get("user"):
-        return f"{whose} is {user}'s again"
-    return f"{whose} opens the session again" if "a" in shown else ""
+        return f"{whose} shows {user}'s session"
+    return f"{whose} shows the session" if "a" in shown else ""
