@@ -53,7 +53,8 @@ def environ(
         "wsgi.run_once": False,
     }
     for name, value in headers:
-        fields["HTTP_" + name.upper().replace("-", "_")] = value
+        key = name.upper().replace("-", "_")
+        fields[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     return fields
 
 

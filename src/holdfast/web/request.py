@@ -49,7 +49,7 @@ class SessionNotOpen(Exception):  # noqa: N818 - a signal between the request an
 
 
 def _no_session() -> ConfigError:
-    return ConfigError("request.session: this application has no SessionMiddleware")
+    return ConfigError("request.session: no SessionMiddleware stands around this")
 
 
 class WsgiRequest:

@@ -4,7 +4,8 @@
 ends with its session, `interface.py` the shapes of ASGI.
 """
 
+from holdfast.web.asgi.csrf import CsrfMiddleware
 from holdfast.web.asgi.limits import LimitMiddleware
 from holdfast.web.asgi.sessions import SessionMiddleware
 
-__all__ = ["LimitMiddleware", "SessionMiddleware"]
+__all__ = ["CsrfMiddleware", "LimitMiddleware", "SessionMiddleware"]

@@ -3,14 +3,15 @@
 Law: a session is loaded before the application runs, if a token came, and committed when
 `http.response.start` is about to leave, so that its cookie can still be sent. A commit that has
 begun is finished though its task be cancelled. A websocket never sets a cookie: what it writes is
-stored when it ends, and only under a token its client holds already. `receive` and every message
-but the start pass untouched.
+stored when it ends, and only under a token its client holds already; it ends soon after its
+session. Every message but the start passes untouched.
 """
 
 import asyncio
 from typing import NoReturn, cast
 
-from holdfast.errors import StoreError
+from holdfast.durations import Duration, seconds
+from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.session.homes import Home
 from holdfast.web.asgi.interface import (
@@ -24,6 +25,7 @@ from holdfast.web.asgi.interface import (
     refuse,
     send_answer,
 )
+from holdfast.web.asgi.sockets import serve_watched
 from holdfast.web.exchange import Exchange, show_to_caches, transport_of
 from holdfast.web.headers import unavailable
 from holdfast.web.request import Scope, joined
@@ -49,9 +51,26 @@ class SessionMiddleware:
         sessions: Where its sessions are kept; their `transport` says how the token travels.
         lazy: Load nothing by itself; the application awaits `scope["session"].load()`. A websocket
             has its session loaded all the same.
+        revoke_check: How often it is asked, while a websocket is open, whether its session is still
+            there; if not, the websocket is closed with code 1008. None: never.
+
+    Raises:
+        ConfigError: `revoke_check` is no duration, or zero.
     """
 
-    def __init__(self, app: App, sessions: Sessions, *, lazy: bool = False) -> None:
+    def __init__(
+        self,
+        app: App,
+        sessions: Sessions,
+        *,
+        lazy: bool = False,
+        revoke_check: Duration | None = "5s",
+    ) -> None:
+        self._look_every = 0.0
+        if revoke_check is not None:
+            self._look_every = seconds(revoke_check, option="revoke_check")
+            if not self._look_every:
+                raise ConfigError("revoke_check=0: give a duration such as '5s', or None for never")
         self.app = app
         self.sessions = sessions
         self.transport = transport_of(sessions)
@@ -118,8 +137,12 @@ class SessionMiddleware:
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
         exchange.session.response_begun()
+        every = self._look_every
         try:
-            await self.app(scope, receive, send)
+            if every and exchange.carried[0] and not exchange.session.is_new:
+                await serve_watched(self.app, scope, receive, send, exchange=exchange, every=every)
+            else:
+                await self.app(scope, receive, send)
         except BaseException:  # the usual end: the peer is gone, and what it said counts
             await _abandon(exchange, failed=False)
             raise
@@ -194,7 +217,18 @@ async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
     task = asyncio.ensure_future(steps)
     _finishing.add(task)
     task.add_done_callback(_finishing.discard)
-    return await asyncio.shield(task)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(lambda done: _overhear(exchange, done))
+        raise
+
+
+def _overhear(exchange: Exchange, commit: "asyncio.Task[Outcome]") -> None:
+    """Tell the observer if a commit failed that nobody waits for any more."""
+    error = None if commit.cancelled() else commit.exception()
+    if isinstance(error, StoreError):
+        exchange.tell(error)
 
 
 async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
