@@ -58,4 +58,4 @@ async def _peek(receive: Receive) -> tuple[bytes, Receive]:
     async def receive_all() -> Message:
         return told.pop() if told else await receive()
 
-    return bytes(begin), receive_all
+    return bytes(begin[:PEEKED]), receive_all
