@@ -17,7 +17,8 @@ __all__ = ["MEND", "strong"]
 MEND = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
 _LEAST_BYTES = 32
 _LEAST_DISTINCT = 8
-_LEAST_UNKNOWN = 8
+_LEAST_UNKNOWN = 16
+_BETWEEN = frozenset(" -_.,:;!?'\"/")  # what words are joined by
 _PREFIXES = ("django-insecure-",)
 
 
@@ -68,7 +69,7 @@ def _is_well_known(data: bytes) -> bool:
     text = data.decode("latin-1").lower().strip()
     if text in SAMPLES or text.startswith(_PREFIXES):
         return True
-    rest = "".join(sign for sign in text if sign.isalnum())
+    rest = "".join(sign for sign in text if sign not in _BETWEEN)
     for word in WORDS:
         rest = rest.replace(word, "")
     return len(rest) < _LEAST_UNKNOWN and text.isascii() and text.isprintable()
