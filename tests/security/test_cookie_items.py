@@ -1,7 +1,7 @@
 """Items 16 to 30 of the security list: the cookie, what may pass for it, and who may keep it."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -429,6 +429,35 @@ def test_item_29_our_own_cache_keeps_no_page_of_a_session(
             answer = visitor.get("/untouched")
             assert (answer.body, answer.all("set-cookie")) == (b"page", [])
         assert calls == ["/untouched"], "the cache keeps what is nobody's"
+
+
+def _wsgi_late(fields: Any, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [("Cache-Control", "public, max-age=600")])
+    yield b"this is "
+    yield str(fields["holdfast.session"].get("name", "nobody")).encode()
+
+
+async def _asgi_late(fields: Any, _receive: Any, send: Any) -> None:
+    headers = [(b"cache-control", b"public, max-age=600")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"this is ", "more_body": True})
+    name = str(fields["session"].get("name", "nobody")).encode()
+    await send({"type": "http.response.body", "body": name})
+
+
+@in_front
+def test_item_29_nor_one_that_looks_at_it_after_the_headers(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    app: Any = asgi.SessionMiddleware(_asgi_late, site.sessions)
+    if place.face == "wsgi":
+        app = wsgi.SessionMiddleware(_wsgi_late, site.sessions)
+    with Cache(clock=site.clock) as cache:
+        cached = CacheMiddleware(app, cache, clock=site.clock)
+        ada, stranger = site.writer(), Visitor(cached, place.face)
+        ada.app = cached
+        for _ in range(2):
+            assert ada.get("/").body == b"this is ada"
+            assert stranger.get("/").body == b"this is nobody"
 
 
 @in_front
