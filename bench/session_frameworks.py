@@ -81,14 +81,17 @@ def _django(url: str, *middlewares: str) -> Iterator[App]:
     """Make a Django application with all pages."""
     from django.conf import settings
     from django.core.wsgi import WSGIHandler
+    from django.db import connections
     from django.http import HttpRequest, HttpResponse
     from django.test.utils import override_settings
     from django.urls import path
+    from django.utils.functional import empty
 
     def told(view: View) -> Callable[[HttpRequest], HttpResponse]:
         return lambda request: HttpResponse(view(getattr(request, "session", None)))
 
-    if not settings.configured:
+    ours = not settings.configured
+    if ours:
         settings.configure(SECRET_KEY=SECRET)
     redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
     with override_settings(
@@ -98,6 +101,9 @@ def _django(url: str, *middlewares: str) -> Iterator[App]:
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
     ):
         yield WSGIHandler()
+    if ours:
+        settings._wrapped = empty  # a process has one Django, and another table other settings
+        vars(connections).pop("settings", None)
 
 
 @contextmanager

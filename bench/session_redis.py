@@ -13,10 +13,17 @@ from bench.report import Row, Table, timed
 from bench.servers import running
 from bench.session import bare, beaker, cryptography, holdfast
 from bench.session_frameworks import bare_django, bare_flask, django, flask_session
-from bench.targets import SESSION_REDIS_READ, SESSION_REDIS_WRITE, Target
+from bench.targets import (
+    SESSION_REDIS_READ,
+    SESSION_REDIS_READ_STRETCH,
+    SESSION_REDIS_WRITE,
+    SESSION_REDIS_WRITE_STRETCH,
+    UNTOUCHED,
+    Target,
+)
 from bench.visits import COLUMNS, SECRET
 
-__all__ = ["UNIT", "Cases", "beside", "fill", "run"]
+__all__ = ["UNIT", "Cases", "beside", "fill", "judge_untouched", "run"]
 
 UNIT = "us per request over a bare app"
 OURS, BEAKER = "Holdfast", "Beaker, signed id"
@@ -30,8 +37,10 @@ def run(effort: Effort) -> Table:
     table = Table("session-redis", "WSGI sessions in Redis", UNIT, list(COLUMNS))
     if (outcome := fill(table, _cases, effort)) is not None:
         table.notes.append(cryptography())
-        targets = (SESSION_REDIS_READ, SESSION_REDIS_READ, SESSION_REDIS_WRITE)
-        beside(table, outcome, (OURS, BEAKER), targets)
+        judge_untouched(table, outcome, OURS)
+        beside(table, outcome, (OURS, BEAKER), (SESSION_REDIS_READ, SESSION_REDIS_WRITE))
+        stretch = (SESSION_REDIS_READ_STRETCH, SESSION_REDIS_WRITE_STRETCH)
+        beside(table, outcome, (OURS, BEAKER), stretch)
     return table
 
 
@@ -92,11 +101,26 @@ def _told(outcome: Outcome, row: str) -> str:
     return f"{row} {taken.median / 1e3:.2f} us" if taken else f"no {row}"
 
 
+def judge_untouched(table: Table, outcome: Outcome, row: str) -> None:
+    """Say whether a request that leaves its session alone is quick enough."""
+    if ours := timing(outcome, row, "untouched"):
+        table.verdicts.append(UNTOUCHED.judge(ours.median / 1e3, row))
+
+
 def beside(
-    table: Table, outcome: Outcome, rows: tuple[str, str], targets: Sequence[Target]
+    table: Table, outcome: Outcome, rows: tuple[str, str], targets: tuple[Target, Target]
 ) -> None:
-    """Compare our row with another's, in the columns that look at the session."""
-    for column, target in zip(COLUMNS[1:], targets, strict=True):
+    """Compare our row with another's.
+
+    Args:
+        table: Gets the verdicts.
+        outcome: What was measured.
+        rows: Ours and theirs.
+        targets: Of a read, and of a read with a write.
+    """
+    reads, writes = targets
+    for column in COLUMNS[1:]:
         ours, theirs = (timing(outcome, row, column) for row in rows)
         if ours and theirs:
-            table.verdicts.append(target.judge(theirs.over(ours), column))
+            target = writes if column == "read+write" else reads
+            table.verdicts.append(target.judge(theirs.over(ours), f"{rows[0]}, {column}"))

@@ -8,7 +8,7 @@ from functools import partial
 from bench.measure import Case, Effort
 from bench.report import Table
 from bench.session_asgi import bare, holdfast, starsessions
-from bench.session_redis import UNIT, Cases, beside, fill
+from bench.session_redis import UNIT, Cases, beside, fill, judge_untouched
 from bench.targets import SESSION_ASGI_READ, SESSION_ASGI_WRITE
 from bench.visits import COLUMNS
 
@@ -19,9 +19,9 @@ def run(effort: Effort) -> Table:
     """Measure the table."""
     table = Table("session-redis-asgi", "ASGI sessions in Redis", UNIT, list(COLUMNS))
     if (outcome := fill(table, _cases, effort)) is not None:
-        targets = (SESSION_ASGI_READ, SESSION_ASGI_READ, SESSION_ASGI_WRITE)
+        judge_untouched(table, outcome, LAZY)
         for ours in (OURS, LAZY):
-            beside(table, outcome, (ours, THEIRS), targets)
+            beside(table, outcome, (ours, THEIRS), (SESSION_ASGI_READ, SESSION_ASGI_WRITE))
     return table
 
 

@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["COLUMNS", "SECRET", "TWELVE", "TWELVE_IN_JSON", "cookie_of"]
 
 COLUMNS = ("untouched", "read", "read a list", "read+write")
-SECRET = "a secret of the benchmarks, long enough for everybody"
+SECRET = "UqGca1a_vrAKSUqIZi92PQ0Ya2jY24M8AgAYjAUXi7U"
 
 TWELVE: dict[str, Any] = {
     "user_id": 4711,

@@ -76,6 +76,8 @@ def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]
         ("stores-async", set()),
         ("stores-tasks", {3}),
         ("growth", {14}),
+        ("session-redis", {5}),
+        ("session-redis-asgi", {5}),
     ],
 )
 def test_a_table_with_servers_runs_without_peers(
