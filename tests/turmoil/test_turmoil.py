@@ -59,29 +59,38 @@ def reborn(server: Server) -> tuple[float, float]:
     return began, time.monotonic()
 
 
+def frozen(server: Server) -> None:
+    """Let a server answer too late: what it was asked, it does when nobody waits any more."""
+    server.pause()
+    time.sleep(1.5)
+    server.go_on()
+
+
 def test_redis_that_writes_all_down(plan: Callable[..., Plan]) -> None:
     with run_redis("--appendonly", "yes", "--appendfsync", "always") as redis:
-        with World(plan(f"{redis.url}?timeout=5")) as world:
-            world.befall(lambda: reborn(redis.server), every=EVERY)
+        with World(plan(redis.url)) as world:
+            world.befall(lambda: reborn(redis.server), lambda: frozen(redis.server), every=EVERY)
         told = lived(world)
     assert told.errors, "nobody noticed that it was killed"
 
 
 def test_postgresql(plan: Callable[..., Plan], postgresql: Postgresql) -> None:
-    with World(plan(f"{postgresql.url}?timeout=5")) as world:
-        world.befall(lambda: reborn(postgresql.server), every=EVERY)
+    with World(plan(postgresql.url)) as world:
+        world.befall(
+            lambda: reborn(postgresql.server), lambda: frozen(postgresql.server), every=EVERY
+        )
     assert lived(world).errors, "nobody noticed that it was killed"
 
 
 def test_sqlite_whose_writers_are_killed(plan: Callable[..., Plan], tmp_path: Path) -> None:
-    with World(plan(f"sqlite:///{tmp_path}/sessions.db?timeout=30")) as world:
+    with World(plan(f"sqlite:///{tmp_path}/sessions.db", timeout=30)) as world:
         world.befall(world.kill_process, every=EVERY / 3)
     lived(world)
 
 
 def test_memcached_that_forgets(plan: Callable[..., Plan]) -> None:
     with run_memcached() as memcached:
-        with World(plan(f"{memcached.url}?timeout=5", logins=False)) as world:
+        with World(plan(memcached.url, logins=False)) as world:
             world.befall(lambda: world.wipes.append(reborn(memcached.server)), every=EVERY)
         told = lived(world)
     assert world.wipes
@@ -91,7 +100,7 @@ def test_memcached_that_forgets(plan: Callable[..., Plan]) -> None:
 def test_a_store_that_does_not_compare_is_found_out(
     plan: Callable[..., Plan], tmp_path: Path
 ) -> None:
-    broken = plan(f"sqlite:///{tmp_path}/sessions.db?timeout=30", seconds=1.5, careless=True)
+    broken = plan(f"sqlite:///{tmp_path}/sessions.db", timeout=30, seconds=1.5, careless=True)
     with World(broken) as world:
         pass
     assert " is lost" in verdict(world, world.told())

@@ -43,6 +43,7 @@ class Plan:
     Attributes:
         folder: Where they keep journals and tokens.
         url: The store.
+        timeout: How long they wait for an answer of it.
         seconds: How long they go on.
         seed: The same seed, the same intentions.
         logins: Whether anybody signs in.
@@ -53,12 +54,17 @@ class Plan:
     url: str
     seconds: float
     seed: int
+    timeout: float = 1.0
     logins: bool = True
     careless: bool = False
 
+    def open_store(self, timeout: float) -> OpenStore:
+        """Return the store."""
+        return open_store(self.url, timeout=timeout, prefix=f"turmoil{self.seed}")
+
     def open(self) -> tuple[OpenStore, Sessions]:
         """Return the store, and sessions in it that note each use."""
-        store = open_store(self.url, prefix=f"turmoil{self.seed}")
+        store = self.open_store(self.timeout)
         if self.careless:
             vars(store)["swap"] = lambda key, _, new, ttl=None: _put(store, key, new, ttl)
         # late commits follow a note; its end would make two sessions of one
@@ -147,7 +153,7 @@ class World:
         told.unfinished = {
             who for who in told.unfinished if who.rpartition(".")[0] not in self._killed
         }
-        store, _ = self.plan.open()
+        store = self.plan.open_store(_PATIENCE)
         try:
             _look_around(store, told)
         finally:
