@@ -1,7 +1,8 @@
 """Table `session-race`: what two tabs at once do to a session, library by library.
 
 Law: each library has the application that `holdfast.testing.races` asks for (`race_sites.py`), in
-its own words, served in this process. Told is how many of the races it has paths for were not lost.
+its own words, served in this process. Told is how many of the races it has paths for are not lost;
+an error in answer to a slow request loses nothing in silence, and is told below.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,9 @@ def on_redis(url: str) -> dict[str, Callable[[], Any]]:
 def run(effort: Effort) -> Table:
     """Play everybody's races; the effort makes no difference."""
     del effort
-    table = Table("session-race", "two tabs at once: races kept", "", ["kept", *KINDS])
+    table = Table(
+        "session-race", "two tabs at once: races that are not lost", "", ["not lost", *KINDS]
+    )
     with ExitStack() as ends:
         rows = local(Path(ends.enter_context(TemporaryDirectory())))
         try:
@@ -83,10 +86,10 @@ def _play(table: Table, name: str, site: Callable[[], Any]) -> None:
     try:
         app = site()
     except ImportError:
-        row.cells["kept"] = NOT_INSTALLED
+        row.cells["not lost"] = NOT_INSTALLED
         return
     report = run_races(app)
-    row.cells["kept"] = _share(report)
+    row.cells["not lost"] = _share(report)
     row.cells |= {kind: _share(report, kind) for kind in KINDS}
     for says in ("lost", "refused"):
         if those := report.those(says):

@@ -70,6 +70,12 @@ def test_every_race_can_be_lost() -> None:
     assert set(RACES) - set(whole.lost) == {"login-login", "login-another", "rotate-rotate"}
 
 
+def test_the_documentation_has_every_race() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/testing.md").read_text(encoding="utf-8")
+    for race in RACES.values():
+        assert f"| `{race.name}` | {race.about} | {race.title} |" in page
+
+
 def test_who_writes_only_changes_loses_less() -> None:
     whole, careful = run_races(Rival()), run_races(Rival(reads_write=False))
     assert set(whole.lost) - set(careful.lost) == {

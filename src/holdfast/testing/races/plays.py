@@ -117,7 +117,7 @@ def _logout_rotate(scene: Scene) -> None:
 
 
 def _logged_out(scene: Scene, slow: str, fast: str = "/logout") -> None:
-    visitor = scene.visitor("/set?a=1", "/login?user=ada")
+    visitor = scene.visitor("/set?a=1", "/login?user=ada").twin()  # whose past begins here
     answer = scene.overlap(visitor, slow, fast)
     if fast != "/logout":
         answered(answer)  # else an error is as good an answer

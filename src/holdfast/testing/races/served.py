@@ -68,10 +68,20 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
-        asyncio.run_coroutine_threadsafe(loop.shutdown_default_executor(), loop).result()
+        asyncio.run_coroutine_threadsafe(_wind_up(loop), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    """End whatever the application left behind."""
+    left = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
 
 
 def _wsgi_of(app: Asgi, loop: asyncio.AbstractEventLoop) -> Wsgi:
@@ -94,6 +104,7 @@ class _Exchange:
         self.headers: list[tuple[str, str]] = []
         self.body: list[bytes] = []
         self._asked = False
+        self._over = asyncio.Event()
         path = environ["PATH_INFO"]
         self._scope = {
             "type": "http",
@@ -117,11 +128,15 @@ class _Exchange:
 
     async def run(self, app: Asgi) -> None:
         """Have the application answer."""
-        await app(self._scope, self._receive, self._send)
+        try:
+            await app(self._scope, self._receive, self._send)
+        finally:
+            self._over.set()
 
     async def _receive(self) -> dict[str, Any]:
         if self._asked:
-            await asyncio.Event().wait()  # the client stays until it is answered
+            await self._over.wait()  # the client stays until it is answered
+            return {"type": "http.disconnect"}
         self._asked = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
