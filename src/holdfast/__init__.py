@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreTimeout,
         StoreUnavailable,
+        TooManySessions,
     )
     from holdfast.limit import Decision, Limiter
     from holdfast.session import Outcome, Session, Sessions
@@ -64,6 +65,7 @@ _HOME = {
     "StoreError": "holdfast.errors",
     "StoreTimeout": "holdfast.errors",
     "StoreUnavailable": "holdfast.errors",
+    "TooManySessions": "holdfast.errors",
 }
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "StoreError",
     "StoreTimeout",
     "StoreUnavailable",
+    "TooManySessions",
     "creation",
     "open_store",
     "regions",

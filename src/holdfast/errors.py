@@ -15,7 +15,8 @@ Law: input from outside (a cookie, a stored record) that is missing, expired, ma
     ├── LockTimeout          a lock was not to be had in time
     ├── SessionError
     │   ├── SessionCommitted   a write after the first byte of the response
-    │   └── SessionTooLarge    cookie sessions: .size, .limit, .biggest
+    │   ├── SessionTooLarge    cookie sessions: .size, .limit, .biggest
+    │   └── TooManySessions    a login that was refused: .limit
     └── LimitExceeded        carries the Decision
 """
 
@@ -35,6 +36,7 @@ __all__ = [
     "StoreError",
     "StoreTimeout",
     "StoreUnavailable",
+    "TooManySessions",
 ]
 
 
@@ -116,6 +118,21 @@ class SessionError(HoldfastError):
 
 class SessionCommitted(SessionError):  # noqa: N818 - a name of the public contract
     """A write after the first byte of the response: its cookie can no longer be sent."""
+
+
+class TooManySessions(SessionError):  # noqa: N818 - as its kin
+    """A login that was refused: the user has as many sessions as `max_sessions` allows.
+
+    Attributes:
+        limit: How many that is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the user is signed in with {limit} sessions, no more are allowed")
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.limit,)
 
 
 class SessionTooLarge(SessionError):  # noqa: N818 - a name of the public contract

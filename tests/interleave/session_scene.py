@@ -4,10 +4,12 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 
 from holdfast.codec.msgpack import Msgpack
-from holdfast.session import Outcome, Session
+from holdfast.session import Outcome, Session, index
 from holdfast.session.data import Message, Note, Record, decode, encode, encode_note
-from holdfast.session.engine import NOTHING, Engine
+from holdfast.session.engine import Engine
 from holdfast.session.homes import Loop
+from holdfast.session.index import Entry
+from holdfast.session.outcome import NOTHING
 from holdfast.session.policy import times_from
 from holdfast.session.records import Settings
 from holdfast.session.session import draft_of
@@ -54,7 +56,11 @@ class Play:
             "data": {name: CODEC.encode(value) for name, value in data.items()},
             "messages": [],
         }
-        self.put(token, encode(Record(**{**given, **record})))  # type: ignore[arg-type]
+        stored = Record(**{**given, **record})  # type: ignore[arg-type]
+        self.put(token, encode(stored))
+        if stored.user is not None:
+            entry = Entry(id_of(token) or "", now, now + 3600)
+            self.stage.rows.put(f"u:{index.key_of(stored.user)}", index.encode([entry]), 3600)
         return token
 
     def put(self, token: str, raw: bytes) -> None:

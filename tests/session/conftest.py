@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from counting import CountingStore
 
+from holdfast.events import Observer
 from holdfast.session import Sessions
 from holdfast.testing.clock import ManualClock
 
@@ -27,19 +28,24 @@ def events() -> list[tuple[str, Mapping[str, object]]]:
 
 
 @pytest.fixture
-def sessions(
-    store: CountingStore, clock: ManualClock, events: list[tuple[str, Mapping[str, object]]]
-) -> Sessions:
-    return Sessions(
-        store, clock=clock, observer=lambda event, fields: events.append((event, fields))
-    )
+def observer(events: list[tuple[str, Mapping[str, object]]]) -> Observer:
+    """Note the events, but for those of every request: `test_session_events.py` has them."""
+
+    def observe(event: str, fields: Mapping[str, object]) -> None:
+        if event not in ("session.created", "session.loaded"):
+            events.append((event, fields))
+
+    return observe
 
 
 @pytest.fixture
-def in_cookie(clock: ManualClock, events: list[tuple[str, Mapping[str, object]]]) -> Sessions:
-    return Sessions.in_cookie(
-        SECRET, clock=clock, observer=lambda event, fields: events.append((event, fields))
-    )
+def sessions(store: CountingStore, clock: ManualClock, observer: Observer) -> Sessions:
+    return Sessions(store, clock=clock, observer=observer)
+
+
+@pytest.fixture
+def in_cookie(clock: ManualClock, observer: Observer) -> Sessions:
+    return Sessions.in_cookie(SECRET, clock=clock, observer=observer)
 
 
 @pytest.fixture(params=["stored", "in_cookie"])

@@ -1,13 +1,17 @@
 """Sessions: what an application remembers about one visitor between requests.
 
-`facade.py` is what users call, `session.py` what an application holds during one request,
-`draft.py` what that request loaded and did, `engine.py` the sequences against a store, `sealed.py`
-the same without a store, `homes.py` how each face reaches them. `policy.py`, `data.py`,
-`operations.py`, `token.py` and `csrf.py` decide, without I/O.
+`facade.py` and `aio.py` are what users call, `session.py` and `contents.py` what an application
+holds during one request, `draft.py` and `view.py` what that request loaded and did. The sequences
+against a store: `engine.py` loads and commits, `issuing.py` gives tokens, `users.py` knows who is
+signed in where, `lock.py` makes requests take turns, `records.py` is one record at a time. Without
+a store: `sealed.py` and `carrier.py`. `homes.py` and `incookie.py` are how each face reaches them.
+The rest decides, without I/O.
 """
 
-from holdfast.session.engine import Outcome
-from holdfast.session.facade import AioSessions, Sessions
+from holdfast.session.aio import AioSessions
+from holdfast.session.facade import Sessions
+from holdfast.session.outcome import Outcome
 from holdfast.session.session import AioSession, Session
+from holdfast.session.users import SessionInfo
 
-__all__ = ["AioSession", "AioSessions", "Outcome", "Session", "Sessions"]
+__all__ = ["AioSession", "AioSessions", "Outcome", "Session", "SessionInfo", "Sessions"]

@@ -2,10 +2,15 @@
 
 Law: pure. A record is one msgpack array, readable from any language; each value in it is encoded
 by itself, so that loading decodes only what is touched. Bytes that are no record of ours decode to
-None and never raise. An array of two is a forward note: the id a rotated session goes on under.
+None and never raise. An array of three is a forward note: the id a rotated session goes on
+under, and until when its old token still reads.
 
     [1, rev, gen, created, seen, {reserved}, {name: value bytes}, [[id, box, value bytes], ...]]
-    [1, id]
+    [1, id, until]
+
+New fields go into `reserved`, where a process that does not know them leaves them alone. A form
+that others could not read gets a new version, which is read one release before it is written: so
+old and new processes share sessions for as long as a deployment takes.
 """
 
 import functools
@@ -30,7 +35,6 @@ __all__ = [
     "encode",
     "encode_note",
     "encode_value",
-    "is_same_write",
     "made",
     "new_message_id",
     "new_rev",
@@ -66,7 +70,9 @@ class Record(NamedTuple):
         gen: How many logins it has seen.
         created: UTC seconds of its birth, or of its last login.
         seen: UTC seconds of its last use, at most `touch_every` behind.
-        reserved: Our own fields: `user`, `label`, `login` (UTC seconds) and `csrf` (the secret).
+        reserved: Our own fields: `user`, `label`, `login` (UTC seconds), `csrf` (the secret),
+            `lifetime` (seconds, of a session that is to be remembered), `turned` (UTC seconds of
+            its last rotation), `address` and `agent` of the client that signed in.
         data: The application's values, each encoded by itself.
         messages: Flash messages and notifications, oldest first.
     """
@@ -85,15 +91,42 @@ class Record(NamedTuple):
         user = self.reserved.get("user")
         return user if isinstance(user, str | int) else None
 
+    @property
+    def lifetime(self) -> float | None:
+        """How long this session may live, in seconds, if that is its own affair."""
+        return self._number("lifetime")
+
+    @property
+    def login(self) -> float | None:
+        """When its user signed in: UTC seconds."""
+        return self._number("login")
+
+    @property
+    def turned(self) -> float:
+        """When it was rotated last: UTC seconds; its birth or login if it never was."""
+        turned = self._number("turned")
+        return self.created if turned is None else turned
+
+    def text(self, field: str) -> str | None:
+        """Return one of our own fields that holds text."""
+        found = self.reserved.get(field)
+        return found if isinstance(found, str) else None
+
+    def _number(self, field: str) -> float | None:
+        found = self.reserved.get(field)
+        return found if isinstance(found, float) and 0.0 <= found < _LATEST else None
+
 
 class Note(NamedTuple):
     """A forward note.
 
     Attributes:
         target: The id of the record the session goes on in.
+        until: Until when the old token still reads: UTC seconds; 0: it does not.
     """
 
     target: str
+    until: float = 0.0
 
 
 class _Revs:
@@ -144,9 +177,9 @@ def blank(now: float) -> Record:
     return Record(b"", 0, now, now, {}, {}, [])
 
 
-def encode_note(target: str) -> bytes:
+def encode_note(target: str, until: float = 0.0) -> bytes:
     """Return the bytes of a forward note."""
-    return _pack((VERSION, target))
+    return _pack((VERSION, target, until))
 
 
 def decode(raw: bytes) -> Record | Note | None:
@@ -158,7 +191,7 @@ def decode(raw: bytes) -> Record | Note | None:
     if type(array) is not list or array[:1] != [VERSION]:
         return None
     if [*map(type, array)] != _TYPES:
-        return _note(*array[1:]) if len(array) == 2 else None
+        return _note(*array[1:]) if len(array) == 3 else None
     if array[-1]:
         array[-1] = _messages(array[-1])
     record = made(array[1:])
@@ -168,8 +201,10 @@ def decode(raw: bytes) -> Record | Note | None:
     return record
 
 
-def _note(target: object) -> Note | None:
-    return Note(target) if isinstance(target, str) and is_id(target) else None
+def _note(target: object, until: object) -> Note | None:
+    if isinstance(target, str) and is_id(target) and isinstance(until, float):
+        return Note(target, until)
+    return None
 
 
 def _messages(found: list[Any]) -> list[Message] | None:
@@ -189,11 +224,3 @@ def encode_value(codec: Codec, name: str, value: object) -> bytes:
         return codec.encode(value)
     except CodecError as error:
         raise error.under(name) from error
-
-
-def is_same_write(present: bytes | None, written: bytes | None) -> bool:
-    """Return whether `present` is what we wrote, or that with no more than `seen` moved."""
-    if present is None or written is None or present == written:
-        return present == written
-    ours, theirs = decode(written), decode(present)
-    return isinstance(ours, Record) and isinstance(theirs, Record) and ours.rev == theirs.rev

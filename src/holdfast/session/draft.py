@@ -1,97 +1,48 @@
 """The draft: what one request loaded of its session, and what it did to it since.
 
 Law: no I/O and no clock. `base` is what stands in the store as far as we know, the thing to swap;
-the view (`encoded`, `live`) is what this request sees, and stays its own when `base` moves on.
-Values are decoded when they are touched; only those handed out and mutable are compared at commit.
+what this request sees (`view.py`) stays its own when `base` moves on. Of the values only those that
+were handed out and can change in place are compared at commit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any, NamedTuple
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Any
 
-from holdfast.codec import Codec
-from holdfast.errors import CodecError
+from holdfast.errors import CodecError, StoreError
 from holdfast.session.csrf import BYTES as CSRF_BYTES
 from holdfast.session.csrf import new_secret
-from holdfast.session.data import Message, Record, encode_value, new_message_id
-from holdfast.session.operations import (
-    NOTHING_DONE,
-    UNREADABLE,
-    Append,
-    Change,
-    Changes,
-    Increment,
-    SignIn,
-    is_number,
-)
+from holdfast.session.data import Note
+from holdfast.session.operations import NOTHING_DONE, Append, Change, Changes, Increment, SignIn
 from holdfast.session.token import id_of, new_token
+from holdfast.session.view import PUT, Base, View
 
-__all__ = ["FLAT", "MISSING", "PUT", "Base", "Draft"]
-
-FLAT: frozenset[type] = frozenset(
-    {type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, Decimal, UUID}
-)
-"""Types whose values cannot change in place, so that who was handed one has changed nothing."""
-
-MISSING: Any = object()
-"""What stands in no session."""
-PUT = b""
-"""The mark of a name that was given a value: it is encoded at commit, as it is then."""
+__all__ = ["Draft"]
 
 
-class Base(NamedTuple):
-    """A stored session: its id, its bytes and what they say."""
+class Draft(View):
+    """One request's work on its session; see `View` for the arguments."""
 
-    id: str
-    raw: bytes
-    record: Record
-
-
-class Draft:
-    """One request's work on its session.
-
-    Args:
-        codec: What encodes values.
-        now: UTC seconds.
-        base: What is stored; None for a new session.
-
-    Attributes:
-        encoded: The values as loaded; what this request wrote, once it is committed.
-        live: Decoded values, and those the application put there.
-        handed: Names of mutable values in the application's hands.
-        marks: What was done to each name.
-    """
-
-    # What hardly a request does needs no slot in each draft: it stands here until then.
+    # As in `View`: what hardly a request does stands here until then.
     token: str | None = None  # what the client will hold: made when a new session is stored
     forwarded: str | None = None  # the id of the forward note that was loaded
-    over: Base | None = None  # what was loaded and is over
+    doubt: Base | Note | None = None  # what was loaded and must be looked at more closely
+    in_grace = False  # loaded with a token that was rotated away a moment ago: reads only
+    adrift: StoreError | None = None  # why nothing could be loaded, where that ends no request
+    begun = False  # the response has begun: no token can be sent any more
+    dropped = False  # the session was destroyed by others: nothing of this request is kept
     doomed: tuple[str, ...] = ()  # ids to destroy at commit
     expire = False  # the client's token is to be forgotten
     rotating = False
     sign_in: SignIn | None = None
+    unsent: str | None = None  # the token of a session stored in the midst of the request
+    renewed: str | None = None  # the token the client has, which it is to keep for longer
+    signed_out: str | int | None = None  # who was signed in with the first of `doomed`
     csrf: bytes | None = None  # a secret that is not stored yet
-    cleared = False
+    own: Mapping[str, Any] | None = None  # our own fields that change beside it
     forced = False
-    posted: Sequence[Message] = ()
-    claimed: AbstractSet[bytes] = frozenset()
-    unreadable: tuple[str, ...] = ()
-    touched = False  # whether something was done beside what `marks` says
-    committed: Changes | None = None  # what the last commit wrote
+    written: Changes | None = None  # what this request wrote already
     old_key = False  # cookie-only: sealed by a key that is not the newest
     came: Base | None = None  # cookie-only: what the cookie held
-
-    def __init__(self, codec: Codec, now: float, base: Base | None = None) -> None:
-        self.codec = codec
-        self.now = now
-        self.base = base
-        self.encoded: Mapping[str, bytes] = base.record.data if base is not None else {}
-        self.live: dict[str, Any] = {}
-        self.handed: set[str] = set()
-        self.marks: dict[str, Change] = {}
 
     @property
     def user(self) -> str | int | None:
@@ -111,123 +62,11 @@ class Draft:
             self.token = new_token()
         return id_of(self.token) or ""
 
-    def fetch(self, name: str) -> Any:
-        """Return the value under `name`, decoded at its first touch; `KeyError` if there is none.
-
-        Bytes that cannot be read are as good as absent: no request fails for them.
-        """
-        value = self.live.get(name, MISSING)
-        if value is MISSING:
-            try:
-                value = self.live[name] = self.codec.decode(self.encoded[name])
-            except UNREADABLE:
-                self._forget(name)
-                self.unreadable += (name,)
-                raise KeyError(name) from None
-        return value
-
-    def has(self, name: object) -> bool:
-        """Return whether there is a value under `name`."""
-        if name in self.live:
-            return True
-        if name not in self.encoded or not isinstance(name, str):
-            return False
-        try:
-            self.fetch(name)
-        except KeyError:
-            return False
-        return True
-
-    def names(self) -> Iterator[str]:
-        """Yield the names, those that were loaded first."""
-        for name in [*self.encoded, *(name for name in self.live if name not in self.encoded)]:
-            if self.has(name):
-                yield name
-
-    def put(self, name: str, value: object) -> None:
-        """Set a name; it is encoded at commit, as it is then."""
-        self.live[name] = value
-        self.marks[name] = PUT
-
-    def remove(self, name: str) -> None:
-        """Delete a name that is there."""
-        self.live.pop(name, None)
-        self.handed.discard(name)
-        self._forget(name)
-        self.marks[name] = None
-
-    def clear(self) -> None:
-        """Delete all names and messages, also those that will be there at commit."""
-        self._see({})
-        self.cleared = self.touched = True
-        self.posted, self.claimed = (), frozenset()
-
-    def increment(self, name: str, by: float) -> None:
-        """Add to a number; counts also if the record has become another by then."""
-        value = self.fetch(name) if self.has(name) else 0
-        if not is_number(value) or not is_number(by):
-            raise TypeError(f"{name!r}: increment adds an int or a float to an int or a float")
-        self.live[name] = value + by
-        mark = self.marks.get(name, Increment(0))
-        # Set or deleted before by this very request, it is simply set.
-        self.marks[name] = Increment(mark.by + by) if isinstance(mark, Increment) else PUT
-
-    def append(self, name: str, item: object) -> None:
-        """Add to a list; the item is taken as it is now."""
-        encoded = encode_value(self.codec, name, item)
-        value = self.fetch(name) if self.has(name) else []
-        if type(value) is not list:
-            raise TypeError(f"{name!r} is no list: append has nothing to add to")
-        value.append(item)
-        self.live[name] = value
-        mark = self.marks.get(name, Append([]))
-        if isinstance(mark, Append):
-            mark.items.append(encoded)
-            self.marks[name] = mark
-        else:
-            self.marks[name] = PUT
-
-    def post(self, box: str, value: object) -> None:
-        """Leave a message in `box`."""
-        encoded = encode_value(self.codec, box[2:], value)
-        self.posted = [*self.posted, Message(new_message_id(), box, encoded)]
-        self.touched = True
-
-    def stored_in(self, box: str) -> list[Message]:
-        """Return the stored messages of `box` that were not handed out yet."""
-        if self.base is None or self.cleared:
-            return []
-        messages = self.base.record.messages
-        return [one for one in messages if one.box == box and one.id not in self.claimed]
-
-    def messages_in(self, box: str) -> list[Message]:
-        """Return the messages of `box`, oldest first."""
-        return [*self.stored_in(box), *(one for one in self.posted if one.box == box)]
-
-    def claim(self, box: str, most: int | None) -> list[Message]:
-        """Take up to `most` messages out of `box`; a replay removes just these."""
-        taken = self.messages_in(box)[:most]
-        ids = {one.id for one in taken}
-        stored = ids & {one.id for one in self.stored_in(box)}
-        self.claimed |= stored
-        self.posted = [one for one in self.posted if one.id not in ids]
-        self.touched = True
-        return taken
-
-    def read(self, messages: Sequence[Message]) -> list[Any]:
-        """Return the values of `messages`, without those that cannot be read."""
-        values = []
-        for one in messages:
-            try:
-                values.append(self.codec.decode(one.encoded))
-            except CodecError:
-                self.unreadable += (one.box[2:],)
-        return values
-
     def csrf_secret(self) -> bytes:
         """Return the secret of this session's CSRF tokens; a new one must then be stored."""
         if self.sign_in is not None:
-            return self.sign_in.csrf
+            secret: bytes = self.sign_in.about["csrf"]
+            return secret
         if (stored := self._stored_csrf()) is not None:
             return stored
         if self.csrf is None:
@@ -255,19 +94,25 @@ class Draft:
         if stored is not None:
             self.doomed += (stored,)
             self.expire = True
-        self._see({})
+            self.signed_out = self.user if self.base is not None else None
+        self.look_at({})
         self.now = now
-        self.base = self.forwarded = self.sign_in = self.token = None
-        self.rotating = False
+        self.base = self.forwarded = self.sign_in = self.token = self.unsent = None
+        self.rotating = self.in_grace = self.dropped = False
         self._calm()
+
+    def drop(self) -> None:
+        """Let go of a session that is not ours to write any more."""
+        self.base, self.sign_in, self.unsent = None, None, None
+        self.rotating, self.dropped = False, True
 
     def revert(self) -> None:
         """Forget what was done to the contents and not committed yet."""
-        self._see({} if self.base is None else self.base.record.data)
-        csrf, sign_in, self.sign_in = self.csrf, self.sign_in, None
+        self.look_at({} if self.base is None else self.base.record.data)
+        csrf, own, sign_in, self.sign_in = self.csrf, self.own, self.sign_in, None
         self._calm()
-        if csrf is not None:
-            self.csrf, self.touched = csrf, True
+        if csrf is not None or own is not None:
+            self.csrf, self.own, self.touched = csrf, own, True
         if sign_in is not None:
             self.enter(sign_in)  # still shows nothing of another user
 
@@ -275,6 +120,16 @@ class Draft:
         """Revert; the secret of a page that was not sent goes, too."""
         self.csrf = None
         self.revert()
+
+    def look_anew(self, base: Base) -> None:
+        """See what is stored now; what was done before is written."""
+        self.base, self.written = base, None
+        self.look_at(base.record.data)
+
+    def mark(self, field: str, value: object) -> None:
+        """Change one of our own fields at commit."""
+        self.own = {**(self.own or {}), field: value}
+        self.touched = True
 
     def keep(self) -> None:
         """Write at commit, changed or not."""
@@ -288,8 +143,9 @@ class Draft:
         """
         if not (self.marks or self.touched or self.handed):
             return NOTHING_DONE
-        if self.committed is not None:
-            self._absorb(self.committed)
+        if self.written is not None:
+            self._absorb(self.written)
+            self.written = None
         names: dict[str, Change] = {}
         for name, mark in self.marks.items():
             names[name] = self._encoded(name) if mark is PUT else self._operated(name, mark)
@@ -302,17 +158,23 @@ class Draft:
         if self.touched:
             changes.cleared, changes.forced = self.cleared, self.forced
             changes.posted, changes.claimed = self.posted, self.claimed
-        if self.csrf is not None and self.base is not None:
-            changes.reserved, changes.gen = {"csrf": self.csrf}, self.base.record.gen
+        if self.csrf is not None or self.own is not None:
+            secret = {} if self.csrf is None else {"csrf": self.csrf}
+            changes.reserved = {**secret, **(self.own or {})}
+            changes.gen = 0 if self.base is None else self.base.record.gen
         return changes
+
+    def is_vital(self) -> bool:
+        """Return whether no answer may pretend that this was done: it says who somebody is."""
+        return bool(self.doomed or self.rotating or self.unsent) or self.sign_in is not None
 
     def is_asked(self) -> bool:
         """Return whether something was asked for beside changes of the contents."""
-        return bool(self.doomed or self.rotating or self.unreadable) or self.sign_in is not None
+        return self.is_vital() or bool(self.unreadable or self.renewed)
 
     def is_changed(self) -> bool:
         """Return whether there is something to commit; an unreadable value is only told of."""
-        if self.doomed or self.rotating or self.sign_in is not None:
+        if self.is_vital():
             return True
         try:
             return self.gather() is not NOTHING_DONE
@@ -321,8 +183,8 @@ class Draft:
 
     def settle(self, changes: Changes) -> None:
         """Go on from what was committed; values in the application's hands stay there."""
-        if changes is not NOTHING_DONE or self.committed is None:
-            self.committed = changes
+        if changes is not NOTHING_DONE:
+            self.written = changes
         if self.marks:
             self.marks = {}
         if self.touched:
@@ -336,7 +198,6 @@ class Draft:
             if change is not None
         }
         self.encoded = {**self.encoded, **written}
-        self.committed = NOTHING_DONE
 
     def _encoded(self, name: str) -> bytes:
         try:
@@ -363,11 +224,4 @@ class Draft:
     def _calm(self) -> None:
         """Forget what was noted beside names."""
         self.touched = self.forced = self.cleared = False
-        self.posted, self.claimed, self.csrf = (), frozenset(), None
-
-    def _see(self, encoded: Mapping[str, bytes]) -> None:
-        self.encoded, self.live, self.handed, self.marks = encoded, {}, set(), {}
-
-    def _forget(self, name: str) -> None:
-        if name in self.encoded:
-            self.encoded = {key: value for key, value in self.encoded.items() if key != name}
+        self.posted, self.claimed, self.csrf, self.own = (), frozenset(), None, None

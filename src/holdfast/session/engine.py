@@ -1,49 +1,29 @@
-"""The session engine: load, commit, rotate, log in, destroy, claim; each one sequence.
+"""The session engine: load, commit, claim, hold, destroy; each one sequence.
 
 Law: every change of a stored session is a `swap` against bytes that were read, so no write of
 another is ever lost and nothing that was destroyed comes back:
 
 - Refused means somebody wrote. Read again: absent, then it was destroyed, so drop everything; a
   forward note, then go on with its target; a record, then do the same operations to it.
-- Rotating writes the new record first, then swaps the old one for a forward note. Late commits
-  follow a note, loads never do. A token is told to nobody before its note stands.
+- Whatever gives the client a token stands in `issuing.py`, who is listed where in `users.py`.
 """
 
-import math
-from typing import NamedTuple
+import inspect
 
 from holdfast.bridge import Waits
 from holdfast.errors import StoreError
-from holdfast.session.csrf import new_secret
-from holdfast.session.data import Message, Note, Record, blank, decode, encode_note
-from holdfast.session.draft import Base, Draft
-from holdfast.session.operations import NOTHING_DONE, Changes
-from holdfast.session.records import ATTEMPTS, CHAIN, Records, Settings, based
-from holdfast.session.token import id_of, new_token
+from holdfast.session.data import Message, Note, Record
+from holdfast.session.draft import Draft
+from holdfast.session.issuing import Issuing, drop, is_anothers, merged
+from holdfast.session.operations import NOTHING_DONE, Changes, SignIn
+from holdfast.session.outcome import NOTHING, Outcome
+from holdfast.session.records import ATTEMPTS, CHAIN, Records, Settings
+from holdfast.session.token import id_of
+from holdfast.session.users import Users
+from holdfast.session.view import Base
 from holdfast.store.protocol import AsyncStore
 
-__all__ = ["NOTHING", "Engine", "Outcome"]
-
-
-class Outcome(NamedTuple):
-    """What to send to the client after a commit.
-
-    Attributes:
-        token: The token it does not hold yet; None: none.
-        max_age: Whole seconds the client may keep it; None: until the browser closes.
-        expire: Whether the client is to forget its token.
-    """
-
-    token: str | None
-    max_age: int | None
-    expire: bool
-
-    def __repr__(self) -> str:
-        token = None if self.token is None else "..."  # whoever reads the log must not become him
-        return f"Outcome(token={token}, max_age={self.max_age}, expire={self.expire})"
-
-
-NOTHING = Outcome(None, None, expire=False)
+__all__ = ["Engine"]
 
 
 class Engine:
@@ -56,52 +36,117 @@ class Engine:
 
     Attributes:
         key: What stands before an id in a store key.
+        records: The records.
+        users: Whose they are.
     """
 
     def __init__(self, store: AsyncStore, waits: Waits, settings: Settings) -> None:
-        self._records = Records(store, waits, settings)
+        self.records = Records(store, waits, settings)
+        self.users = Users(self.records, settings)
+        self.key = self.records.key
+        self._issuing = Issuing(self.records, self.users, settings)
         self._settings = settings
         self._times = settings.times
         self._codec = settings.codec
         self._clock = settings.clock
-        self._tell = self._records.tell
-        self.key = self._records.key
+        self._tell = settings.tell
 
     # Load
 
     async def open(self, token: str | None) -> Draft:
         """Return the draft of what stands under `token`; of a new session if nothing does."""
         handle = None if token is None else id_of(token)
-        raw = None if handle is None else await self._records.store.get(self.key + handle)
-        draft = self.judge(handle, raw)
-        if draft.over is not None:
-            await self.bury(draft.over)
+        try:
+            raw = None if handle is None else await self.records.store.get(self.key + handle)
+            draft = self.judge(handle, raw)
+            return draft if draft.doubt is None else await self.look_closer(draft)
+        except StoreError as error:
+            return self.adrift(error)
+
+    def adrift(self, error: StoreError) -> Draft:
+        """Return the draft of a visitor who is anonymous for once, if that is allowed."""
+        if not self._settings.anonymous:
+            raise error
+        self._tell("store_down", "", error=type(error).__name__, message=str(error))
+        draft = Draft(self._codec, self._clock())
+        draft.adrift = error
         return draft
 
     def judge(self, handle: str | None, raw: bytes | None) -> Draft:
-        """Return the draft of `raw`, as it was found under `handle`; what is over is in `over`."""
+        """Return the draft of `raw`, found under `handle`; what is unclear stands in `doubt`."""
         now = self._clock()
-        if handle is None or raw is None:
+        if handle is None:
             return Draft(self._codec, now)
-        found = self._records.parse(handle, raw)
+        found = None if raw is None else self.records.parse(handle, raw)
         if isinstance(found, Base):
             record = found.record
-            if not self._times.is_over(record.created, record.seen, now):
-                return Draft(self._codec, now, found)
+            if not self._times.is_over(record, now):
+                draft = Draft(self._codec, now, found)
+                if self._settings.check_user is not None and record.user is not None:
+                    draft.doubt = found
+                self._tell("loaded", handle)
+                return draft
         draft = Draft(self._codec, now)
         if isinstance(found, Base):
-            draft.over = found
+            draft.doubt = found
         elif isinstance(found, Note):
             draft.forwarded = handle
-            self._tell("forwarded", handle)
+            draft.doubt = found if now < found.until else None
+            if draft.doubt is None:
+                self._tell("replayed", handle)
         else:
-            self._tell("corrupt", handle)
+            self._tell("unknown" if raw is None else "corrupt", handle)
         return draft
 
-    async def bury(self, over: Base) -> None:
-        """Remove a session that is over, unless somebody wrote to it in time."""
-        self._tell("expired", over.id)
-        await self._records.discard(over.id, over.raw)  # if not, whoever comes next finds it again
+    async def look_closer(self, draft: Draft) -> Draft:
+        """Return the draft of what can be said only by asking further."""
+        doubt, draft.doubt = draft.doubt, None
+        if isinstance(doubt, Note):
+            return await self._in_grace(draft, doubt)
+        if draft.base is not None:
+            return await self._admitted(draft, draft.base)
+        if doubt is not None:
+            self._tell("expired", doubt.id)
+            # Unless somebody wrote to it in time. If not, whoever comes next finds it again.
+            await self.records.discard(doubt.id, doubt.raw)
+        return draft
+
+    async def _in_grace(self, old: Draft, note: Note) -> Draft:
+        """Return what a token reads that was rotated away by time a moment ago."""
+        for _ in range(CHAIN):
+            raw = await self.records.store.get(self.key + note.target)
+            draft = self.judge(note.target, raw)
+            if draft.base is not None:
+                draft.in_grace = True
+                return draft if draft.doubt is None else await self._admitted(draft, draft.base)
+            if not isinstance(draft.doubt, Note):
+                break
+            note = draft.doubt
+        return old
+
+    async def _admitted(self, draft: Draft, base: Base) -> Draft:
+        """Return `draft` if its user is still welcome, else a new one whose token is forgotten."""
+        draft.doubt, check, user = None, self._settings.check_user, base.record.user
+        if check is None or user is None:
+            return draft
+        welcome = check(user)
+        if inspect.isawaitable(welcome):
+            welcome = await welcome
+        if welcome:
+            return draft
+        await self.records.destroy(base.id)
+        self._tell("revoked", base.id, reason="not welcome")
+        anonymous = Draft(self._codec, draft.now)
+        anonymous.expire = True
+        return anonymous
+
+    async def is_alive(self, base: Base) -> bool:
+        """Return whether a session that was loaded is still there, and still its user's."""
+        found = await self.records.again(base.id, 0)
+        if found is None or is_anothers(found.record, base.record):
+            return False
+        draft = Draft(self._codec, self._clock(), found)
+        return (await self._admitted(draft, found)).base is not None
 
     # Commit
 
@@ -111,25 +156,62 @@ class Engine:
         Raises:
             CodecError: A value cannot be written; nothing of the contents was.
             StoreError: The store failed. After `StoreTimeout` the outcome is unknown.
+            TooManySessions: A login was refused.
         """
-        late = draft.committed is not None
+        late = draft.begun
+        try:
+            await self._commit(draft, failed=failed)
+        except StoreError as error:
+            if not self._settings.anonymous or draft.is_vital():
+                raise
+            self._tell("store_down", "", error=type(error).__name__, message=str(error))
+            draft.begun = True
+            return NOTHING
+        draft.begun = True
+        return NOTHING if late else self._outcome(draft)
+
+    async def _commit(self, draft: Draft, *, failed: bool) -> None:
         for handle in draft.doomed:
-            await self.destroy(handle)
-        draft.doomed = ()
+            await self.records.destroy(handle)
+            if draft.signed_out is not None:
+                self._tell("logout", handle, user=draft.signed_out)
+        draft.doomed, draft.signed_out = (), None
         for name in draft.unreadable:
             self._tell("corrupt", draft.handle, name=name)
         draft.unreadable = ()
         if failed:
             draft.fail()
         changes = draft.gather()
-        if draft.base is None:
-            outcome = await self._create(draft, changes)
-        elif draft.sign_in is not None or draft.rotating:
-            outcome = await self._rotate(draft, draft.base, changes)
+        if draft.adrift is not None or draft.dropped:
+            pass  # whatever it wrote has no place
+        elif draft.base is None:
+            await self._issuing.create(draft, changes)
+        elif draft.sign_in is not None or (draft.rotating and not draft.in_grace):
+            await self._rotate(draft, draft.base, changes, timed=False)
+        elif draft.in_grace:
+            self._refuse(draft, changes)
+        elif not draft.begun and self._times.must_rotate(draft.base.record, self._clock()):
+            await self._rotate(draft, draft.base, changes, timed=True)
         else:
-            outcome = await self._update(draft, draft.base, changes, loaded=draft.base.record)
+            await self._update(draft, draft.base, changes, loaded=draft.base.record)
         draft.settle(changes)
-        return NOTHING if late else outcome
+
+    def _outcome(self, draft: Draft) -> Outcome:
+        """Return what the client must be told at the start of the response."""
+        base, token, renewed = draft.base, draft.unsent, draft.renewed
+        if base is not None:
+            if token is None and renewed is not None and id_of(renewed) == base.id:
+                token = renewed
+            if token is not None:
+                draft.unsent = draft.renewed = None
+                return self._settings.sent(token, base.record)
+        return Outcome(None, None, expire=draft.expire and base is None)
+
+    def _refuse(self, draft: Draft, changes: Changes) -> None:
+        """Tell that what a token in its grace wrote is not kept."""
+        if draft.rotating or changes is not NOTHING_DONE:
+            draft.rotating, draft.renewed = False, None
+            self._tell("conflict_dropped", draft.handle, reason="grace")
 
     def is_idle(self, draft: Draft) -> bool:
         """Return whether a commit has nothing to do, and note that it was done."""
@@ -138,15 +220,21 @@ class Engine:
             return False
         if draft.handed and draft.gather() is not NOTHING_DONE:
             return False
-        if draft.committed is None and self._times.must_touch(base.record.seen, self._clock()):
+        if not draft.begun and self._is_due(base.record):
             return False
-        draft.settle(NOTHING_DONE)
+        draft.begun = True
         return True
+
+    def _is_due(self, record: Record) -> bool:
+        now = self._clock()
+        return self._times.must_touch(record, now) or self._times.must_rotate(record, now)
 
     def first_write(self, draft: Draft) -> tuple[Changes, bytes, Base] | None:
         """Return the changes, what is there and what a commit of contents alone puts there."""
         base = draft.base
-        if base is None or draft.committed is not None or draft.is_asked():
+        if base is None or draft.begun or draft.in_grace or draft.is_asked():
+            return None
+        if self._times.must_rotate(base.record, self._clock()):
             return None
         changes = draft.gather()
         new = None if changes is NOTHING_DONE else self._replayed(base, changes)
@@ -154,8 +242,9 @@ class Engine:
 
     def wrote(self, draft: Draft, changes: Changes, new: Base) -> None:
         """Note that the first write was done."""
-        draft.base = self._records.remember(new)
+        draft.base = self.records.remember(new)
         draft.settle(changes)
+        draft.begun = True
 
     def _replayed(self, base: Base, changes: Changes) -> Base | None:
         """Return `base` as `changes` leave it; None if that is as it was."""
@@ -163,158 +252,120 @@ class Engine:
         record = changes.replay(before, self._codec, self._clock())
         anyway = changes.forced or changes.cleared  # what came meanwhile must go, too
         same = record.data == before.data and record[4:] == before[4:]  # the likely one first
-        return None if same and not anyway else based(base.id, record)
+        return None if same and not anyway else self.records.based(base.id, record)
 
-    async def _create(self, draft: Draft, changes: Changes) -> Outcome:
-        """Store a new session, if there is something to remember."""
-        sign_in, now = draft.sign_in, self._clock()
-        record = changes.replay(blank(now), self._codec, now)
-        empty = not (record.data or record.messages or sign_in or draft.csrf)
-        if empty or draft.committed is not None:
-            return Outcome(None, None, expire=draft.expire)
-        if draft.forwarded is not None:
-            return self._dropped(draft, draft.forwarded, "forwarded")
-        record = record._replace(reserved={"csrf": draft.csrf or new_secret()})
-        if sign_in is not None:
-            record = sign_in.enter(record)
-        for _ in range(2):
-            base = based(draft.new_id(), record)
-            if await self._records.write(None, base):
-                draft.base, draft.sign_in, draft.rotating = base, None, False
-                return self._sent(draft.token, base.record)
-            draft.token = None  # taken, by an earlier commit of ours whose answer was lost
-        raise self._records.busy()
-
-    async def _update(
-        self, draft: Draft, base: Base, changes: Changes, *, loaded: Record
-    ) -> Outcome:
+    async def _update(self, draft: Draft, base: Base, changes: Changes, *, loaded: Record) -> None:
         """Do `changes` to whatever the record has become; write nothing if they change nothing."""
         before = base.record
         new = None if changes is NOTHING_DONE else self._replayed(base, changes)
         if new is None:
-            return await self._touch(draft, base)
+            await self._touch(draft, base)
+            return
         for attempt in range(ATTEMPTS):
-            if await self._records.write(base.raw, new):
-                draft.base = self._records.remember(new)
+            if await self.records.write(base.raw, new):
+                draft.base = self.records.remember(new)
                 if base.record is not before:
-                    self._merged(base, changes.lost(before, base.record))
-                return NOTHING
-            found = await self._records.again(base.id, attempt)
+                    merged(self.records, base, changes.lost(before, base.record))
+                return
+            found = await self.records.again(base.id, attempt)
             if found is None:
-                return self._dropped(draft, base.id, "destroyed")
-            if _is_anothers(found.record, loaded):
-                return self._dropped(draft, base.id, "another user")
+                drop(draft, self.records, base.id, "destroyed")
+                return
+            if is_anothers(found.record, loaded):
+                drop(draft, self.records, base.id, "another user")
+                return
             base = found
-            new = based(base.id, changes.replay(base.record, self._codec, self._clock()))
-        raise self._records.busy()
+            replayed = changes.replay(base.record, self._codec, self._clock())
+            new = self.records.based(base.id, replayed)
+        raise self.records.busy()
 
-    async def _touch(self, draft: Draft, base: Base) -> Outcome:
+    async def _touch(self, draft: Draft, base: Base) -> None:
         """Move `seen` if it lags; for this, nothing is repeated and nobody fails."""
         now = self._clock()
         draft.base = base
-        if draft.committed is not None or not self._times.must_touch(base.record.seen, now):
-            return NOTHING
-        new = based(base.id, base.record._replace(seen=now))
+        if draft.begun or not self._times.must_touch(base.record, now):
+            return
+        new = self.records.based(base.id, base.record._replace(seen=now))
         try:
-            if await self._records.write_once(base.raw, new):
+            if await self.records.write_once(base.raw, new):
                 draft.base = new
         except StoreError:
             self._tell("touch_failed", base.id)
-        return NOTHING
 
-    async def _rotate(self, draft: Draft, base: Base, changes: Changes) -> Outcome:
-        """Go on under a new token, and leave a forward note under the old one."""
-        before, sign_in = base, draft.sign_in
-        token, written = new_token(), None
-        handle = id_of(token) or ""
-        for attempt in range(ATTEMPTS):
-            old = base.record if sign_in is None else sign_in.welcome(base.record)
-            record = changes.replay(old, self._codec, self._clock())
-            new = based(handle, record if sign_in is None else sign_in.enter(record))
-            if not await self._records.write(written, new):
-                raise self._records.busy()  # nobody else can know this id
-            written = new.raw
-            note = encode_note(handle)
-            if await self._records.swap(base.id, base.raw, note, self._times.forward_note):
-                draft.base, draft.sign_in, draft.rotating = new, None, False
-                if base is not before:
-                    self._merged(base, changes.lost(before.record, base.record))
-                self._tell("rotated", base.id, to=handle)
-                return self._sent(token, new.record)
-            found = await self._records.again(base.id, attempt)
-            if found is None or (found.id != base.id and sign_in is None):
-                # Destroyed: nothing comes back. Rotated by another: its client has the new token,
-                # and must neither lose it nor hand it to whoever sent this request.
-                await self._records.discard(handle, written)
-                draft.rotating = False
-                if found is None:
-                    return self._dropped(draft, base.id, "destroyed")
-                if _is_anothers(found.record, before.record):
-                    return self._dropped(draft, base.id, "another user")
-                return await self._update(draft, found, changes, loaded=before.record)
-            base = found
-        raise self._records.busy()
+    async def _rotate(self, draft: Draft, base: Base, changes: Changes, *, timed: bool) -> None:
+        """Rotate; where another did so at the same time, write to what he made of it."""
+        loaded = base.record
+        try:
+            other = await self._issuing.rotate(draft, base, changes, timed=timed)
+        except StoreError:
+            if not timed or changes is not NOTHING_DONE:
+                raise
+            self._tell("touch_failed", base.id)  # the next request rotates it: this one only read
+            return
+        if other is not None:
+            await self._update(draft, other, changes, loaded=loaded)
 
-    # Destroy and claim
+    # What reaches the store at the call
 
-    async def destroy(self, handle: str) -> bool:
-        """Remove the record with this id, and the one a forward note there leads to.
+    async def login(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in now, with all that was done so far.
 
-        Returns:
-            Whether there was anything.
+        Raises:
+            TooManySessions: There is no room for one more; nobody is signed in.
         """
-        gone = False
-        for _ in range(CHAIN + 1):
-            raw = await self._records.remove(handle)
-            if raw is None:
-                break
-            gone, found = True, decode(raw)
-            self._tell("destroyed", handle)
-            if type(found) is not Note:
-                break
-            handle = found.target
-        return gone
+        if draft.adrift is not None:
+            raise draft.adrift
+        draft.enter(sign_in)
+        changes = draft.gather()
+        if draft.base is None:
+            await self._issuing.create(draft, changes)
+        else:
+            await self._issuing.rotate(draft, draft.base, changes, timed=False)
+        draft.settle(changes)
 
     async def claim(self, draft: Draft, box: str, most: int | None) -> list[Message]:
         """Take up to `most` messages out of `box`: whose swap removes one, his it is."""
         base, taken = draft.base, list[Message]()
+        if draft.in_grace:
+            return taken  # they are for who has the new token
         for attempt in range(ATTEMPTS):
             stored = draft.stored_in(box)[:most]
             if base is None or not stored:
                 break
             claiming = Changes({})
             claiming.claimed = {one.id for one in stored}
-            new = based(base.id, claiming.replay(base.record, self._codec, self._clock()))
-            if await self._records.write(base.raw, new):
+            replayed = claiming.replay(base.record, self._codec, self._clock())
+            new = self.records.based(base.id, replayed)
+            if await self.records.write(base.raw, new):
                 draft.base, taken = new, stored
                 break
-            found = await self._records.again(base.id, attempt)
+            found = await self.records.again(base.id, attempt)
             if found is None or found.record.gen != base.record.gen:
                 return []  # somebody signed in meanwhile: they are his
             draft.base = base = found
         else:
-            raise self._records.busy()
+            raise self.records.busy()
         if most is None or len(taken) < most:
             taken += draft.claim(box, None if most is None else most - len(taken))
         return taken
 
-    def _sent(self, token: str | None, record: Record) -> Outcome:
-        left = record.created + self._times.lifetime - record.seen
-        max_age = math.floor(left) if self._settings.persistent() else None
-        return Outcome(token, max_age, expire=False)
+    async def restore(self, handle: str, raw: bytes) -> bool:
+        """Put back a record that was dumped, unless it is over or something stands there."""
+        found = self.records.read(handle, raw)
+        if not isinstance(found, Record) or self._times.is_over(found, self._clock()):
+            return False
+        base = Base(handle, raw, found)
+        if not await self.records.write(None, base):
+            return False
+        if found.user is None or await self.users.enter(base, ""):
+            return True
+        await self.records.destroy(handle)
+        return False
 
-    def _merged(self, base: Base, lost: list[str]) -> None:
-        self._tell("conflict_merged", base.id)
-        if lost:
-            self._tell("conflict_dropped", base.id, names=lost, reason="overwritten")
-
-    def _dropped(self, draft: Draft, handle: str, reason: str) -> Outcome:
-        """Let go of a session that is not ours to write any more."""
-        draft.base, draft.sign_in, draft.rotating = None, None, False
-        self._tell("conflict_dropped", handle, reason=reason)
-        return NOTHING
-
-
-def _is_anothers(found: Record, loaded: Record) -> bool:
-    """Return whether somebody else has signed in since `loaded` was read."""
-    return loaded.user is not None and found.user != loaded.user
+    async def flush(self, draft: Draft) -> None:
+        """Write what was done to the contents so far; what needs a token waits for the commit."""
+        base = draft.base
+        changes = draft.gather()
+        if base is not None and changes is not NOTHING_DONE and not draft.in_grace:
+            await self._update(draft, base, changes, loaded=base.record)
+            draft.settle(changes)

@@ -5,26 +5,31 @@ sessions have theirs in `incookie.py`.
 """
 
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from holdfast.bridge import Blocking, LoopWaits, ThreadWaits, aio_face, drive
-from holdfast.clock import Clock
-from holdfast.errors import SessionError
+from holdfast.errors import SessionError, StoreError
 from holdfast.session.draft import Draft
-from holdfast.session.engine import NOTHING, Engine, Outcome
-from holdfast.session.policy import Times
+from holdfast.session.engine import Engine
+from holdfast.session.lock import Held, LockHome, hold, release
+from holdfast.session.operations import SignIn
+from holdfast.session.outcome import NOTHING, Outcome
 from holdfast.session.records import Settings
 from holdfast.session.token import id_of
+from holdfast.session.users import SessionInfo
+from holdfast.session.view import Base
 from holdfast.store.protocol import OpenStore
 
 __all__ = ["Home", "Loop", "Stored"]
 
+_NOT_LOADED = "this session is not loaded yet: await session.load() before using it"
+_ASYNC = "await session.aio.{0}(...) in an event loop: the plain form would block it"
 
-class Home(Protocol):
-    """Where a session comes from: how its face reads and claims."""
 
-    clock: Clock
-    times: Times
+class Home(LockHome, Protocol):
+    """Where a session comes from: how its face reads, claims, signs in and locks."""
+
+    settings: Settings
 
     def open(self, token: str | None) -> Draft:
         """Return what stands under `token`, at a touch in plain code."""
@@ -38,11 +43,28 @@ class Home(Protocol):
     async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
         """Take messages at the call, awaited."""
 
+    def login(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in, at the call where it may be refused, else noted for the commit."""
+
+    async def alogin(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in at the call, awaited."""
+
     def may_write(self, draft: Draft) -> bool:
         """Return whether what is written now can still be kept."""
 
 
-class Loop:
+class _OfStore:
+    """What both faces of stored sessions have in common."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def may_write(self, draft: Draft) -> bool:
+        """Return whether there is a record whose token the client holds."""
+        return draft.base is not None
+
+
+class Loop(_OfStore):
     """Sessions in a store, for event loops; the awaited half of a home.
 
     Args:
@@ -51,16 +73,15 @@ class Loop:
     """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self.clock = settings.clock
-        self.times = settings.times
-        self._codec = settings.codec
+        super().__init__(settings)
         self._engine = engine
+        self._waits = LoopWaits()
 
     def open(self, token: str | None) -> Draft:
         """Return a new session where there is no token; else reading would block the loop."""
         if token is None:
-            return Draft(self._codec, self.clock())
-        raise SessionError("this session is not loaded yet: await session.load() before using it")
+            return Draft(self.settings.codec, self.settings.clock())
+        raise SessionError(_NOT_LOADED)
 
     async def aopen(self, token: str | None) -> Draft:
         """Read what stands under `token`."""
@@ -74,6 +95,30 @@ class Loop:
         """Claim in the store."""
         return draft.read(await self._engine.claim(draft, box, most))
 
+    def login(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in at commit."""
+        draft.enter(sign_in)
+
+    async def alogin(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in now."""
+        await self._engine.login(draft, sign_in)
+
+    def hold(self, draft: Draft, timeout: float) -> NoReturn:  # noqa: ARG002 - that of a home
+        """Refuse: it would block the loop."""
+        raise SessionError(_ASYNC.format("lock"))
+
+    def release(self, draft: Draft, held: Held | None, *, failed: bool) -> NoReturn:  # noqa: ARG002
+        """Refuse: it would block the loop."""
+        raise SessionError(_ASYNC.format("lock"))
+
+    async def ahold(self, draft: Draft, timeout: float) -> Held | None:
+        """Lock."""
+        return await hold(self._engine, self._waits, draft, timeout, self.settings.prefix)
+
+    async def arelease(self, draft: Draft, held: Held | None, *, failed: bool) -> None:
+        """Unlock."""
+        await release(self._engine, draft, held, failed=failed)
+
     async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Commit."""
         if not failed and self._engine.is_idle(draft):
@@ -82,14 +127,22 @@ class Loop:
 
     async def adestroy(self, handle: str) -> bool:
         """Destroy a record."""
-        return await self._engine.destroy(handle)
+        return await self._engine.records.destroy(handle)
 
-    def may_write(self, draft: Draft) -> bool:
-        """Return whether there is a record whose token the client holds."""
-        return draft.base is not None
+    async def aof(self, user: str | int) -> list[SessionInfo]:
+        """List a user's sessions."""
+        return await self._engine.users.of(user)
+
+    async def arevoke(self, user: str | int, keep: str | None) -> int:
+        """End a user's sessions."""
+        return await self._engine.users.revoke(user, keep)
+
+    async def ais_alive(self, base: Base) -> bool:
+        """Look whether a session is still there."""
+        return await self._engine.is_alive(base)
 
 
-class Stored:
+class Stored(_OfStore):
     """Sessions in a store, for threads.
 
     Args:
@@ -98,29 +151,28 @@ class Stored:
     """
 
     def __init__(self, store: OpenStore, settings: Settings) -> None:
-        self.clock = settings.clock
-        self.times = settings.times
+        super().__init__(settings)
         self._store = store
-        self._settings = settings
-        self._engine = Engine(Blocking(store), ThreadWaits(), settings)
+        self._waits = ThreadWaits()
+        self._engine = Engine(Blocking(store), self._waits, settings)
         self._in_process = bool(getattr(store, "never_waits", False))
 
     @cached_property
     def aio(self) -> Loop:
         """The awaited half."""
-        engine = Engine(aio_face(self._store), LoopWaits(), self._settings)
-        return Loop(engine, self._settings)
+        engine = Engine(aio_face(self._store), LoopWaits(), self.settings)
+        return Loop(engine, self.settings)
 
     def open(self, token: str | None) -> Draft:
         """Read what stands under `token`: what `Engine.open` does, without driving it."""
         engine = self._engine
         handle = None if token is None else id_of(token)
-        draft = engine.judge(
-            handle, None if handle is None else self._store.get(engine.key + handle)
-        )
-        if draft.over is not None:
-            drive(engine.bury(draft.over))
-        return draft
+        try:
+            raw = None if handle is None else self._store.get(engine.key + handle)
+            draft = engine.judge(handle, raw)
+            return draft if draft.doubt is None else drive(engine.look_closer(draft))
+        except StoreError as error:
+            return engine.adrift(error)
 
     async def aopen(self, token: str | None) -> Draft:
         """Read what stands under `token`, awaited."""
@@ -134,6 +186,33 @@ class Stored:
         """Claim in the store, awaited."""
         return await self.aio.aclaim(draft, box, most)
 
+    def login(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in, now if it may be refused."""
+        if self.settings.max_sessions is None:
+            draft.enter(sign_in)
+        else:
+            drive(self._engine.login(draft, sign_in))
+
+    async def alogin(self, draft: Draft, sign_in: SignIn) -> None:
+        """Sign in now, awaited."""
+        await self.aio.alogin(draft, sign_in)
+
+    def hold(self, draft: Draft, timeout: float) -> Held | None:
+        """Lock."""
+        return drive(hold(self._engine, self._waits, draft, timeout, self.settings.prefix))
+
+    def release(self, draft: Draft, held: Held | None, *, failed: bool) -> None:
+        """Unlock."""
+        drive(release(self._engine, draft, held, failed=failed))
+
+    async def ahold(self, draft: Draft, timeout: float) -> Held | None:
+        """Lock, awaited."""
+        return await self.aio.ahold(draft, timeout)
+
+    async def arelease(self, draft: Draft, held: Held | None, *, failed: bool) -> None:
+        """Unlock, awaited."""
+        await self.aio.arelease(draft, held, failed=failed)
+
     def commit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Commit; where no answer can be lost, the first write is tried without driving it."""
         engine = self._engine
@@ -142,16 +221,28 @@ class Stored:
                 return NOTHING
             if self._in_process and (first := engine.first_write(draft)) is not None:
                 changes, old, new = first
-                ttl = self.times.ttl(new.record.created, new.record.seen)
+                ttl = self.settings.times.ttl(new.record)
                 if self._store.swap(engine.key + new.id, old, new.raw, ttl):
                     engine.wrote(draft, changes, new)
                     return NOTHING
-        return drive(self._engine.commit(draft, failed=failed))
+        return drive(engine.commit(draft, failed=failed))
 
     def destroy(self, handle: str) -> bool:
         """Destroy a record."""
-        return drive(self._engine.destroy(handle))
+        return drive(self._engine.records.destroy(handle))
 
-    def may_write(self, draft: Draft) -> bool:
-        """Return whether there is a record whose token the client holds."""
-        return draft.base is not None
+    def of(self, user: str | int) -> list[SessionInfo]:
+        """List a user's sessions."""
+        return drive(self._engine.users.of(user))
+
+    def revoke(self, user: str | int, keep: str | None) -> int:
+        """End a user's sessions."""
+        return drive(self._engine.users.revoke(user, keep))
+
+    def is_alive(self, base: Base) -> bool:
+        """Look whether a session is still there."""
+        return drive(self._engine.is_alive(base))
+
+    def restore(self, handle: str, raw: bytes) -> bool:
+        """Put back a record that was dumped."""
+        return drive(self._engine.restore(handle, raw))

@@ -139,20 +139,22 @@ class Changes:
 NOTHING_DONE = Changes({})
 
 
+_OUTLIVE_A_LOGIN = ("lifetime", "schema")
+
+
 class SignIn(NamedTuple):
     """A login that was asked for.
 
     Attributes:
         user: Who.
-        label: What to call the session in a list of the user's sessions.
         at: UTC seconds.
-        csrf: The secret it brings.
+        about: What else is kept of it: `csrf`, the secret it brings; `label`, what to call the
+            session in a list of the user's sessions; `address` and `agent` of the client.
     """
 
     user: str | int
-    label: str | None
     at: float
-    csrf: bytes
+    about: Mapping[str, Any]
 
     def welcome(self, record: Record) -> Record:
         """Return `record` without what belongs to another user."""
@@ -160,9 +162,15 @@ class SignIn(NamedTuple):
             return record
         return record._replace(data={}, messages=[])
 
-    def enter(self, record: Record) -> Record:
-        """Return `record` with the user signed in: born anew, of the next generation."""
-        reserved: dict[str, Any] = {"user": self.user, "login": self.at, "csrf": self.csrf}
-        if self.label is not None:
-            reserved["label"] = self.label
+    def enter(self, record: Record, asked: Mapping[str, Any] | None) -> Record:
+        """Return `record` with the user signed in: born anew, of the next generation.
+
+        Args:
+            record: As it is.
+            asked: Our own fields that the same request changed.
+        """
+        reserved = {name: asked[name] for name in _OUTLIVE_A_LOGIN if asked and name in asked}
+        if "schema" in record.reserved:
+            reserved.setdefault("schema", record.reserved["schema"])
+        reserved.update(self.about, user=self.user, login=self.at)
         return record._replace(gen=record.gen + 1, created=self.at, reserved=reserved)

@@ -1,16 +1,22 @@
-"""Session policy: when a session is over, and when it must be written again.
+"""Session policy: when a session is over, and when it must be written or rotated.
 
 Law: pure. No clock reads, no I/O; every time is a UTC float in seconds, given by the caller.
 """
 
+import math
 from dataclasses import dataclass
 
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
+from holdfast.session.data import Record
 
-__all__ = ["Times", "times_from"]
+__all__ = ["LONGEST", "Times", "times_from"]
+
+LONGEST = 400 * 24 * 3600.0
+"""Seconds; no browser keeps a cookie for longer (RFC 6265bis, 5.6.2)."""
 
 _TOUCH_SHARE = 10  # `seen` may lag behind by a tenth of the idle timeout at most
+_LEAST_GRACE = 10.0  # the requests of one page must get through while its session is rotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +28,72 @@ class Times:
         lifetime: Since birth; nothing but a new login moves it.
         touch_every: How much `seen` may lag behind, so that reading does not write each time.
         forward_note: How long a late commit is led from a rotated record to its successor.
+        rotate_every: Since the last rotation; then the next request gets a new token.
+        rotate_grace: How long the old token still reads after that.
+        remember_up_to: The longest lifetime of its own a session may be given; 0: none.
     """
 
     idle_timeout: float
     lifetime: float
     touch_every: float
     forward_note: float
+    rotate_every: float = math.inf
+    rotate_grace: float = 0.0
+    remember_up_to: float = LONGEST
 
-    def is_over(self, created: float, seen: float, now: float) -> bool:
+    @property
+    def note_ttl(self) -> float:
+        """How long a forward note must stand."""
+        return max(self.forward_note, self.rotate_grace)
+
+    def is_over(self, record: Record, now: float) -> bool:
         """Return whether a session may no longer be used at `now`.
 
-        `touch_every` is added because `seen` may lag by that much: nobody is out too early.
+        `touch_every` is added because `seen` may lag by that much: nobody is out too early. One
+        that is remembered knows no idle time.
         """
-        return now - seen >= self.idle_timeout + self.touch_every or now - created >= self.lifetime
+        own = record.lifetime if "lifetime" in record.reserved else None
+        if own is not None:
+            return now - record.created >= own
+        idle = now - record.seen >= self.idle_timeout + self.touch_every
+        return idle or now - record.created >= self.lifetime
 
-    def must_touch(self, seen: float, now: float) -> bool:
+    def must_touch(self, record: Record, now: float) -> bool:
         """Return whether `seen` lags behind so far that it must be written."""
-        return now - seen >= self.touch_every
+        return now - record.seen >= self.touch_every
 
-    def ttl(self, created: float, now: float) -> float:
-        """Return how long the store must keep a record written at `now`."""
-        idle, left = self.idle_timeout + self.touch_every, created + self.lifetime - now
+    def must_rotate(self, record: Record, now: float) -> bool:
+        """Return whether the session has had its token for too long."""
+        return self.rotate_every < math.inf and now - record.turned >= self.rotate_every
+
+    def left(self, record: Record, now: float) -> float:
+        """Return how long a session may live after `now`, however much it is used."""
+        own = record.lifetime if "lifetime" in record.reserved else None
+        return record.created + (self.lifetime if own is None else own) - now
+
+    def ttl(self, record: Record) -> float:
+        """Return how long the store must keep a record from its `seen` on."""
+        left = self.left(record, record.seen)
+        if "lifetime" in record.reserved and record.lifetime is not None:
+            return left
+        idle = self.idle_timeout + self.touch_every
         return idle if idle < left else left  # noqa: FURB136 - a third of what min() takes
 
-    def expires(self, created: float, seen: float) -> float:
-        """Return when a session is over if it is not used again after `seen`."""
-        return min(seen + self.idle_timeout, created + self.lifetime)
+    def expires(self, record: Record) -> float:
+        """Return when a session is over if it is not used again after its `seen`."""
+        end = record.seen + self.left(record, record.seen)
+        return end if record.lifetime is not None else min(record.seen + self.idle_timeout, end)
 
 
 def times_from(
-    idle_timeout: Duration, lifetime: Duration, *, touch_every: Duration, forward_note: Duration
+    idle_timeout: Duration,
+    lifetime: Duration,
+    *,
+    touch_every: Duration,
+    forward_note: Duration = 60,
+    rotate_every: Duration | None = None,
+    rotate_grace: Duration | None = None,
+    remember_up_to: Duration = LONGEST,
 ) -> Times:
     """Return the times a user asked for.
 
@@ -61,8 +103,30 @@ def times_from(
     idle = seconds(idle_timeout, option="idle_timeout")
     life = seconds(lifetime, option="lifetime")
     note = seconds(forward_note, option="forward_note")
-    for option, value in (("idle_timeout", idle), ("lifetime", life), ("forward_note", note)):
+    every = math.inf if rotate_every is None else seconds(rotate_every, option="rotate_every")
+    options = {"idle_timeout": idle, "lifetime": life, "forward_note": note, "rotate_every": every}
+    for option, value in options.items():
         if value == 0:
             raise ConfigError(f"{option}=0: no session would outlive its request")
-    touch = min(seconds(touch_every, option="touch_every"), idle / _TOUCH_SHARE)
-    return Times(idle_timeout=idle, lifetime=life, touch_every=touch, forward_note=note)
+    return Times(
+        idle_timeout=idle,
+        lifetime=life,
+        touch_every=min(seconds(touch_every, option="touch_every"), idle / _TOUCH_SHARE),
+        forward_note=note,
+        rotate_every=every,
+        rotate_grace=_grace(rotate_every, rotate_grace),
+        remember_up_to=min(LONGEST, seconds(remember_up_to, option="remember_up_to")),
+    )
+
+
+def _grace(rotate_every: Duration | None, rotate_grace: Duration | None) -> float:
+    if rotate_every is None:
+        if rotate_grace is not None:
+            raise ConfigError("rotate_grace: rotate_every has one; rotate() and login() have none")
+        return 0.0
+    if rotate_grace is None:
+        return _LEAST_GRACE
+    grace = seconds(rotate_grace, option="rotate_grace")
+    if grace < _LEAST_GRACE:
+        raise ConfigError(f"rotate_grace={grace:g}: at least {_LEAST_GRACE:g} s with rotate_every")
+    return grace

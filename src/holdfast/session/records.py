@@ -3,10 +3,13 @@
 Law: a record is only ever changed by a swap against bytes that were read. No answer means unknown:
 read, and our own bytes mean it was done, the old bytes that the same ones go out again; anything
 else raises, because doing it again could count twice. Nothing here knows what a request did.
+
+Records sealed at rest are bound to their ids: under another id they are nothing of ours.
 """
 
+import math
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +17,16 @@ from typing import Any
 from holdfast.bridge import Waits
 from holdfast.clock import Clock
 from holdfast.codec import Codec
-from holdfast.errors import StoreError, StoreTimeout
-from holdfast.events import Observer
-from holdfast.session.data import Note, Record, decode, encode, is_same_write
-from holdfast.session.draft import Base
+from holdfast.codec.seal import Seal
+from holdfast.errors import CodecError, StoreError, StoreTimeout
+from holdfast.events import Observer, silent
+from holdfast.session.data import Note, Record, decode, encode, encode_note
+from holdfast.session.outcome import Outcome
 from holdfast.session.policy import Times
+from holdfast.session.view import Base
 from holdfast.store.protocol import AsyncStore
 
-__all__ = ["ATTEMPTS", "CHAIN", "Records", "Settings", "based"]
+__all__ = ["ATTEMPTS", "CHAIN", "Records", "Settings"]
 
 ATTEMPTS = 100
 """Swaps of one commit: one is refused only where another won, so these are 100 others."""
@@ -47,6 +52,15 @@ class Settings:
         observer: Told of events.
         store: The store's name for errors.
         persistent: Whether clients keep the token when they close.
+        seal: What hides the records at rest; None: nothing.
+        max_sessions: How many sessions a user may have; None: any number.
+        evicts: Whether one session too many ends the oldest; else it is refused.
+        check_user: Asked whether a user is still welcome, when a record is loaded.
+        anonymous: Whether a visitor is anonymous while the store cannot be asked; else that is an
+            error.
+        may_forget: Whether the store may drop what it was given, so that sessions go unlisted.
+        may_login: Whether users may sign in all the same.
+        keep_client: What is kept of a client that signs in: "address", "agent".
     """
 
     times: Times
@@ -56,6 +70,25 @@ class Settings:
     observer: Observer
     store: str
     persistent: Callable[[], bool]
+    seal: Seal | None = None
+    max_sessions: int | None = None
+    evicts: bool = True
+    check_user: Callable[[str | int], object] | None = None
+    anonymous: bool = False
+    may_forget: bool = False
+    may_login: bool = True
+    keep_client: tuple[str, ...] = ()
+
+    def tell(self, event: str, handle: str, **fields: object) -> None:
+        """Tell the observer."""
+        if self.observer is not silent:
+            self.observer(f"session.{event}", {"handle": handle, **fields})
+
+    def sent(self, token: str | None, record: Record) -> Outcome:
+        """Return the outcome that gives the client `token`."""
+        keeps = self.persistent() or record.lifetime is not None
+        max_age = math.floor(self.times.left(record, record.seen)) if keeps else None
+        return Outcome(token, max_age, expire=False)
 
 
 class Records:
@@ -75,16 +108,46 @@ class Records:
         self.store = store
         self.key = f"{settings.prefix}s:"
         self.recent: dict[str, Base] = {}
+        self.tell = settings.tell
         self._waits = waits
         self._ttl = settings.times.ttl
+        self._seal = settings.seal
         self._settings = settings
 
+    # Bytes
+
+    def based(self, handle: str, record: Record) -> Base:
+        """Return `record` as it will be stored under `handle`."""
+        return tuple.__new__(Base, (handle, self.shut(handle, encode(record)), record))
+
+    def note(self, handle: str, target: str, until: float = 0.0) -> bytes:
+        """Return the forward note that is stored under `handle`."""
+        return self.shut(handle, encode_note(target, until))
+
+    def read(self, handle: str, raw: bytes) -> Record | Note | None:
+        """Return what `raw` says under `handle`; None if it is nothing of ours."""
+        opened = self.unshut(handle, raw)
+        return None if opened is None else decode(opened)
+
+    def shut(self, bound: str, raw: bytes) -> bytes:
+        """Return `raw` as the store gets it, sealed for `bound` if anything is."""
+        return raw if self._seal is None else self._seal.seal(raw, bound)
+
+    def unshut(self, bound: str, raw: bytes) -> bytes | None:
+        """Return what `shut` was given; None if it was not ours, or for something else."""
+        if self._seal is None:
+            return raw
+        try:
+            return self._seal.unseal(raw, bound)
+        except CodecError:
+            return None
+
     def parse(self, handle: str, raw: bytes) -> Base | Note | None:
-        """Return what `raw` says; None if it is nothing of ours."""
+        """Return what `raw` says, from memory where it was read before."""
         base = self.recent.get(handle)
         if base is not None and base.raw == raw:
             return base
-        found = decode(raw)
+        found = self.read(handle, raw)
         return self.remember(Base(handle, raw, found)) if isinstance(found, Record) else found
 
     def remember(self, base: Base) -> Base:
@@ -94,17 +157,24 @@ class Records:
         self.recent[base.id] = base
         return base
 
+    async def find(self, handles: Sequence[str]) -> dict[str, Base | Note | None]:
+        """Return what stands under each of `handles`, in one round trip; without what is absent."""
+        found = await self.store.get_many([self.key + handle for handle in handles])
+        start = len(self.key)
+        return {key[start:]: self.parse(key[start:], raw) for key, raw in found.items()}
+
+    # One record
+
     def write(self, old: bytes | None, new: Base) -> Coroutine[Any, Any, bool]:
         """Swap `old` for a record; the store keeps it as long as it may live."""
-        return self.swap(new.id, old, new.raw, self._ttl(new.record.created, new.record.seen))
+        return self.swap(new.id, old, new.raw, self._ttl(new.record))
 
     def write_once(self, old: bytes, new: Base) -> Coroutine[Any, Any, bool]:
         """Swap `old` for a record, without asking further when no answer comes."""
-        ttl = self._ttl(new.record.created, new.record.seen)
-        return self.store.swap(self.key + new.id, old, new.raw, ttl)
+        return self.store.swap(self.key + new.id, old, new.raw, self._ttl(new.record))
 
     async def swap(
-        self, handle: str, old: bytes | None, new: bytes | None, ttl: float | None
+        self, handle: str, old: bytes | None, new: bytes | None, ttl: float | None = None
     ) -> bool:
         """Swap, and find out what happened if no answer came."""
         key, lost = self.key + handle, None
@@ -117,13 +187,20 @@ class Records:
             if lost is None:
                 return False
             present = await self.store.get(key)
-            if is_same_write(present, new):
+            if self._is_same_write(handle, present, new):
                 return True
             if present != old:
                 if new is None:
                     return False  # removing can be repeated: it counts nothing
                 break
         raise lost or self.busy()
+
+    def _is_same_write(self, handle: str, present: bytes | None, written: bytes | None) -> bool:
+        """Return whether `present` is what we wrote, or that with no more than `seen` moved."""
+        if present is None or written is None or present == written:
+            return present == written
+        ours, theirs = self.read(handle, written), self.read(handle, present)
+        return isinstance(ours, Record) and isinstance(theirs, Record) and ours.rev == theirs.rev
 
     async def again(self, handle: str, attempt: int) -> Base | None:
         """Read a record anew after a refused swap, through forward notes; None if it is gone."""
@@ -134,8 +211,7 @@ class Records:
                 return None
             found = self.parse(handle, raw)
             if isinstance(found, Base):
-                record, now = found.record, self._settings.clock()
-                over = self._settings.times.is_over(record.created, record.seen, now)
+                over = self._settings.times.is_over(found.record, self._settings.clock())
                 return None if over else found
             if found is None:
                 self.tell("corrupt", handle)
@@ -149,13 +225,39 @@ class Records:
             longest = min(_LONGEST_WAIT, 0.001 * 2.0**attempt)
             await self._waits.sleep(random.uniform(0.0, longest))  # noqa: S311 - no secret
 
-    async def remove(self, handle: str) -> bytes | None:
-        """Remove a record or note by swapping away just what was read; return it."""
+    async def destroy(self, handle: str, of: str | int | None = None) -> bool:
+        """Remove the record with this id, and the one a forward note there leads to.
+
+        Args:
+            handle: The id.
+            of: Spare a session that is not this user's any more; None: it does not matter whose.
+
+        Returns:
+            Whether there was anything.
+        """
+        gone, target = False, handle
+        for _ in range(CHAIN + 1):
+            removed, found = await self._remove(target, of)
+            if not removed:
+                break
+            gone = True
+            self.tell("destroyed", target)
+            if not isinstance(found, Note):
+                break
+            target = found.target
+        return gone
+
+    async def _remove(self, handle: str, of: str | int | None) -> tuple[bool, Record | Note | None]:
+        """Remove what stands there by swapping away just what was read; return what it was."""
         for attempt in range(ATTEMPTS):
             raw = await self.store.get(self.key + handle)
-            if raw is None or await self.swap(handle, raw, None, None):
+            found = None if raw is None else self.read(handle, raw)
+            anothers = of is not None and isinstance(found, Record) and found.user != of
+            if raw is None or anothers:
+                return False, None
+            if await self.swap(handle, raw, None):
                 self.recent.pop(handle, None)
-                return raw
+                return True, found
             await self.pause(attempt)
         raise self.busy()
 
@@ -165,15 +267,6 @@ class Records:
         with suppress(StoreError):
             await self.store.swap(self.key + handle, raw, None)
 
-    def tell(self, event: str, handle: str, **fields: object) -> None:
-        """Tell the observer."""
-        self._settings.observer(f"session.{event}", {"handle": handle, **fields})
-
     def busy(self) -> StoreTimeout:
         """Return the error of a commit that others never let through."""
         return StoreTimeout(self._settings.store, "others kept writing to this session")
-
-
-def based(handle: str, record: Record) -> Base:
-    """Return `record` as it will be stored under `handle`."""
-    return tuple.__new__(Base, (handle, encode(record), record))

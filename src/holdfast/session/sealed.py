@@ -1,25 +1,28 @@
-"""Cookie-only sessions: the whole record travels, sealed, and no store is needed.
+"""Cookie-only sessions: the whole record travels, sealed and padded.
 
 Law: no I/O. The seal says that we wrote it, for which cookie; the times inside say whether it still
-counts, and nothing the browser does extends them. Of two requests at once the later cookie stays,
-and an old cookie is good until it is over: who needs more keeps sessions in a store.
+counts, and nothing the browser does extends them. Its length tells how many steps of 64 bytes the
+record fills, no more. Of two requests at once the later cookie stays. What ended a session before
+its time is not known here: see `revocations.py`.
 """
 
-import math
-
 from holdfast.codec.seal import Seal
-from holdfast.errors import CodecError, SessionCommitted, SessionTooLarge
+from holdfast.errors import CodecError, SessionTooLarge
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, decode, encode, made
-from holdfast.session.draft import Base, Draft
-from holdfast.session.engine import NOTHING, Outcome
-from holdfast.session.operations import NOTHING_DONE, Changes
+from holdfast.session.draft import Draft
+from holdfast.session.operations import Changes
 from holdfast.session.records import Settings
 from holdfast.session.token import id_of, new_token
+from holdfast.session.view import Base
 
-__all__ = ["Sealed"]
+__all__ = ["SKEW", "Sealed", "pad", "unpad"]
 
-_SKEW = 60.0  # seconds by which the clocks of two of our servers may differ
+SKEW = 60.0
+"""Seconds by which the clocks of two of our servers may differ."""
+
+_STEP = 64
+_END = b"\x80"
 _SHOWN = 5
 
 
@@ -43,60 +46,35 @@ class Sealed:
         """Return the draft of what `token` holds; of a new session if it is not ours or over."""
         settings = self._settings
         now = settings.clock()
-        if token is None or len(token) > self._room:
-            return Draft(settings.codec, now)
-        try:
-            raw = self._seal.unseal_text(token, self._bound_name)
-        except CodecError:
-            self._tell("rejected", "")
-            return Draft(settings.codec, now)
-        record = decode(raw)
-        if not isinstance(record, Record):
-            self._tell("corrupt", "")
-            return Draft(settings.codec, now)
-        over = settings.times.is_over(record.created, record.seen, now)
-        if over or record.seen > now + _SKEW:
-            self._tell("expired", record.rev.hex())
-            return Draft(settings.codec, now)
-        draft = Draft(settings.codec, now, Base(record.rev.hex(), raw, record))
-        draft.old_key = not self._seal.ring.is_newest(token)
+        base = None if token is None else self._read(token, now)
+        draft = Draft(settings.codec, now, base)
+        if token is not None and base is not None:
+            draft.came = base
+            draft.old_key = not self._seal.ring.is_newest(token)
         return draft
 
-    def commit(self, draft: Draft, *, failed: bool = False) -> Outcome:
-        """Return the token of what the request did; none if the client holds the right one.
-
-        Raises:
-            CodecError: A value cannot be written.
-            SessionTooLarge: It does not fit.
-            SessionCommitted: Something was changed after the response had begun.
-        """
-        for handle in draft.doomed:
-            self._tell("destroyed", handle)
-        draft.doomed = ()
-        if failed:
-            draft.fail()
-        changes = draft.gather()
-        if draft.committed is not None:
-            if changes is not NOTHING_DONE and draft.base is not None:
-                raise SessionCommitted("the response has begun: its cookie can no longer be sent")
-            return NOTHING
-        record = self._next(draft, changes)
-        if record is None:
-            draft.settle(changes)
-            return Outcome(None, None, expire=draft.expire)
-        raw = encode(record)
-        token = self._seal.seal_text(raw, self._bound_name)
+    def _read(self, token: str, now: float) -> Base | None:
+        """Return what `token` holds if it counts at `now`."""
         if len(token) > self._room:
-            raise SessionTooLarge(len(token), self._room, _biggest(record))
-        draft.base = Base(record.rev.hex(), raw, record)
-        draft.sign_in, draft.rotating = None, False
-        draft.settle(changes)
-        left = record.created + self._settings.times.lifetime - record.seen
-        max_age = math.floor(left) if self._settings.persistent() else None
-        return Outcome(token, max_age, expire=False)
+            return None
+        try:
+            raw = unpad(self._seal.unseal_text(token, self._bound_name))
+        except CodecError:
+            self._settings.tell("rejected", "")
+            return None
+        record = None if raw is None else decode(raw)
+        if raw is None or not isinstance(record, Record):
+            self._settings.tell("corrupt", "")
+            return None
+        handle = record.rev.hex()
+        ahead = max(record.created, record.seen) - now
+        if ahead > SKEW or self._settings.times.is_over(record, now):
+            self._settings.tell("expired", handle)
+            return None
+        return Base(handle, raw, record)
 
-    def _next(self, draft: Draft, changes: Changes) -> Record | None:
-        """Return the record to send; None if there is nothing new to say."""
+    def next(self, draft: Draft, changes: Changes) -> Base | None:
+        """Return the session the client is to hold; None if it holds the right one."""
         settings, base, sign_in = self._settings, draft.base, draft.sign_in
         now = settings.clock()
         if base is None:
@@ -104,25 +82,44 @@ class Sealed:
             if not (record.data or record.messages or sign_in or draft.csrf):
                 return None
             handle = draft.handle
-            record = record._replace(reserved={"csrf": draft.csrf or new_secret()})
+            own = {**record.reserved, **(changes.reserved or {})}
+            record = record._replace(reserved={**own, "csrf": draft.csrf or new_secret()})
         else:
             before = base.record if sign_in is None else sign_in.welcome(base.record)
             record = changes.replay(before, settings.codec, now)
-            renewed = sign_in is not None or draft.rotating
+            renewed = sign_in is not None or draft.rotating or draft.renewed is not None
             must = renewed or changes.forced or draft.old_key
-            if not (
-                must
-                or record[4:] != base.record[4:]
-                or settings.times.must_touch(base.record.seen, now)
-            ):
+            same = record[4:] == base.record[4:]
+            if same and not must and not settings.times.must_touch(base.record, now):
                 return None
             handle = (id_of(new_token()) or "") if renewed else base.id
         if sign_in is not None:
-            record = sign_in.enter(record)
-        return made((bytes.fromhex(handle), *record[1:]))
+            record = sign_in.enter(record, changes.reserved)
+        record = made((bytes.fromhex(handle), *record[1:]))
+        return Base(handle, b"", record)
 
-    def _tell(self, event: str, handle: str) -> None:
-        self._settings.observer(f"session.{event}", {"handle": handle})
+    def close(self, base: Base) -> tuple[Base, str]:
+        """Return `base` with its bytes, and the token that holds it.
+
+        Raises:
+            SessionTooLarge: It does not fit.
+        """
+        raw = encode(base.record)
+        token = self._seal.seal_text(pad(raw), self._bound_name)
+        if len(token) > self._room:
+            raise SessionTooLarge(len(token), self._room, _biggest(base.record))
+        return base._replace(raw=raw), token
+
+
+def pad(raw: bytes) -> bytes:
+    """Return `raw` filled up to a multiple of 64 bytes (ISO/IEC 7816-4: a mark, then zeros)."""
+    return raw + _END + bytes(-(len(raw) + 1) % _STEP)
+
+
+def unpad(padded: bytes) -> bytes | None:
+    """Return what was padded; None if nothing was. The seal was checked before."""
+    raw = padded.rstrip(b"\0")
+    return raw[:-1] if raw.endswith(_END) else None
 
 
 def _biggest(record: Record) -> list[tuple[str, int]]:

@@ -1,138 +1,44 @@
 """The session: what an application holds during one request.
 
-Law: nothing is read before the first touch. What is done here is only noted, in the draft; it
-reaches the store at commit, but for `take` and `pop_flash`, which claim at the call. Nothing here
-shows a token or a value in a repr.
+Law: what is asked for here is only noted, in the draft, and done at commit; a login that may be
+refused is decided at the call. What the session holds stands in `contents.py`. No repr shows a
+token or a value.
 """
 
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from holdfast.errors import SessionCommitted
+from holdfast.durations import Duration, seconds
+from holdfast.errors import ConfigError, SessionCommitted
 from holdfast.session import csrf
-from holdfast.session.draft import FLAT, MISSING, Draft
-from holdfast.session.homes import Home
-from holdfast.session.operations import NOTHING_DONE, SignIn
+from holdfast.session.client import shortened
+from holdfast.session.contents import FLASH, NOTICE, Contents
+from holdfast.session.data import blank
+from holdfast.session.draft import Draft
+from holdfast.session.lock import AioLock, Lock
+from holdfast.session.operations import SignIn
+from holdfast.session.view import Base
 
-__all__ = ["AioSession", "Session", "draft_of"]
-
-_FLASH = "f:"
-_NOTICE = "n:"
-_TOO_LATE = "the response has begun and its cookie cannot be sent any more: write before that"
+__all__ = ["AioSession", "Session", "base_of", "draft_of"]
 
 
-class Session(MutableMapping[str, Any]):
-    """One visitor's session during one request: a dict of values the codec can carry.
+class Session(Contents):
+    """One visitor's session during one request.
 
     Two requests at once do not lose each other's names. Values changed in place are found at
     commit. `increment`, `append`, `flash` and `notify` count even when both touch the same name.
 
     Attributes:
         accessed: Whether the application looked at it or touched it in any way.
+        client: The address and the User-Agent of the request, where a middleware was asked for
+            them; kept, shortened, at `login`.
     """
 
-    __slots__ = ("_begun", "_draft", "_home", "_loaded", "_token", "accessed")
-
-    def __init__(self, home: Home, token: str | None, loaded: Draft | None = None) -> None:
-        self._home = home
-        self._token = token
-        self._loaded = loaded
-        self._draft: Draft | None = None  # None until the application touches it
-        self._begun = False
-        self.accessed = False
-
-    def response_begun(self) -> None:
-        """Note that no token can be sent any more: what a middleware says of an untouched one."""
-        self._begun = True
-        if self._draft is not None and self._draft.committed is None:
-            self._draft.committed = NOTHING_DONE
-
-    def _open(self) -> Draft:
-        draft = self._draft
-        if draft is None:
-            self.accessed = True
-            draft = self._loaded
-            if draft is None:
-                draft = self._home.open(self._token)
-            if self._begun:
-                draft.committed = NOTHING_DONE
-            self._draft = draft
-        return draft
-
-    def _writing(self) -> Draft:
-        draft = self._draft or self._open()
-        if draft.committed is not None and not self._home.may_write(draft):
-            raise SessionCommitted(_TOO_LATE)
-        return draft
-
-    async def load(self) -> "Session":
-        """Read the session now; for event loops that load lazily. Twice is fine.
-
-        Returns:
-            This session.
-
-        Raises:
-            StoreError: The store could not be asked.
-        """
-        if self._draft is None and self._loaded is None:
-            self._loaded = await self._home.aopen(self._token)
-        return self
+    __slots__ = ()
 
     @property
     def aio(self) -> "AioSession":
         """What must reach the store at the call, awaited."""
         return AioSession(self)
-
-    # A dict
-
-    def __getitem__(self, name: str) -> Any:
-        draft = self._draft or self._open()
-        value = draft.live.get(name, MISSING)
-        if value is MISSING:
-            value = draft.fetch(name)
-        if type(value) not in FLAT:
-            draft.handed.add(name)
-        return value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        if type(name) is not str:
-            name = _text(name)
-        self._writing().put(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        draft = self._writing()
-        if not draft.has(name):
-            raise KeyError(name)
-        draft.remove(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._open().names()))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self._open().names())
-
-    def __contains__(self, name: object) -> bool:
-        return self._open().has(name)
-
-    def __bool__(self) -> bool:
-        return any(True for _ in self._open().names())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the value under `name`, or `default`."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-    def clear(self) -> None:
-        """Delete all names, flash messages and notifications, also those another tab just wrote.
-
-        Who is signed in stays so: see `logout` and `destroy`.
-
-        Raises:
-            SessionCommitted: The response has begun and the client holds no token.
-        """
-        self._writing().clear()
 
     def __repr__(self) -> str:
         self.accessed = True
@@ -167,7 +73,9 @@ class Session(MutableMapping[str, Any]):
     @property
     def expires(self) -> float:
         """When it will be over if it is not used again: UTC seconds."""
-        return self._home.times.expires(self.created, self.seen)
+        draft, settings = self._open(), self._home.settings
+        record = blank(draft.now) if draft.base is None else draft.base.record
+        return settings.times.expires(record)
 
     @property
     def user(self) -> str | int | None:
@@ -211,9 +119,11 @@ class Session(MutableMapping[str, Any]):
             SessionCommitted: Cookie-only: the response has begun, its cookie cannot be taken back.
         """
         draft = self._open()
-        if draft.base is not None and draft.committed is not None:
+        if draft.adrift is not None:
+            raise draft.adrift
+        if draft.base is not None and draft.begun:
             draft = self._writing()
-        draft.start_over(self._home.clock())
+        draft.start_over(self._home.settings.clock())
 
     def login(self, user: str | int, label: str | None = None) -> None:
         """Sign `user` in at commit: a new token, a new CSRF secret, the same data.
@@ -229,15 +139,69 @@ class Session(MutableMapping[str, Any]):
             SessionCommitted: The response has begun: no new token can be sent.
             TypeError: `user` is neither text nor an int, or `label` no text.
             ValueError: `user` is empty or an int beyond 64 bits.
+            ConfigError: The store may forget whom it has seen, and that was not accepted.
+            StoreError: With `max_sessions`, which is decided at the call: the store failed.
+            TooManySessions: With `max_sessions` and `when_full="refuse"`: there is no room. In an
+                event loop the commit raises it; `await session.aio.login(user)` asks at the call.
         """
+        self._home.login(self._before_first_byte("login"), self._sign_in(user, label))
+
+    def _sign_in(self, user: str | int, label: str | None) -> SignIn:
         if isinstance(user, bool) or not isinstance(user, str | int):
             raise TypeError(f"login takes a user's name or number, not {type(user).__name__}")
         if user == "" or (isinstance(user, int) and not -(2**63) <= user < 2**63):
             raise ValueError("login needs a name, or a number of up to 64 bits")
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is text, not {type(label).__name__}")
-        draft = self._before_first_byte("login")
-        draft.enter(SignIn(user, label, self._home.clock(), csrf.new_secret()))
+        settings = self._home.settings
+        if not settings.may_login:
+            raise ConfigError(
+                f"login: {settings.store} may forget at any time whom it has seen, so that revoke "
+                "could miss a session; Sessions(..., accept_eviction=True) accepts that"
+            )
+        about = {"csrf": csrf.new_secret(), **shortened(self.client, settings.keep_client)}
+        if label is not None:
+            about["label"] = label
+        return SignIn(user, settings.clock(), about)
+
+    def remember(self, lifetime: Duration) -> None:
+        """Let this session live for `lifetime` from its login on, used or not, on its own device.
+
+        The client keeps the token when it closes, and no idle time ends the session.
+
+        Args:
+            lifetime: Seconds, a `timedelta` or text such as `"30d"`; at most `remember_up_to`.
+
+        Raises:
+            ConfigError: It is no such duration.
+            SessionCommitted: The response has begun: no token can be sent.
+        """
+        length = seconds(lifetime, option="lifetime")
+        most = self._home.settings.times.remember_up_to
+        if not 0 < length <= most:
+            raise ConfigError(f"remember({lifetime!r}): more than 0, at most {most:g} s here")
+        draft = self._before_first_byte("remember")
+        draft.mark("lifetime", float(length))
+        if draft.base is not None:
+            draft.renewed = self._token
+
+    def lock(self, timeout: Duration = 10) -> Lock:
+        """Return a lock for a `with` block: other requests that lock this session wait.
+
+        What was done before is written, then the session is read anew; what is done in the block is
+        written at its end, or dropped if it raised. Values that were taken out before it are not
+        watched any more. In an event loop: `async with session.aio.lock():`.
+
+        Args:
+            timeout: How long to wait for others; a lock nobody gives back ends after 30 s.
+
+        Raises:
+            LockTimeout: On entering: others held it all the time.
+            StoreError: On entering or leaving: the store failed.
+            SessionError: On entering: this is an event loop.
+            ConfigError: On entering: these are cookie-only sessions, which nothing can lock.
+        """
+        return Lock(self._home, self._open(), seconds(timeout, option="timeout"))
 
     def logout(self) -> None:
         """Sign out: `destroy` by its other name. No request still under way undoes it.
@@ -252,75 +216,8 @@ class Session(MutableMapping[str, Any]):
         draft = self._open()
         if draft.sign_in is not None:
             return seconds > 0
-        at = None if draft.base is None else draft.base.record.reserved.get("login")
-        return isinstance(at, float) and self._home.clock() - at < seconds
-
-    # Operations: both tabs count
-
-    def increment(self, name: str, by: float = 1) -> None:
-        """Add `by` to the number under `name`; an absent one counts as 0.
-
-        Raises:
-            TypeError: There is something else than a number.
-            SessionCommitted: The response has begun and the client holds no token.
-        """
-        self._writing().increment(_text(name), by)
-
-    def append(self, name: str, item: Any) -> None:
-        """Add `item` to the end of the list under `name`; an absent one counts as empty.
-
-        Raises:
-            TypeError: There is something else than a list.
-            CodecError: `item` is nothing the codec can carry.
-            SessionCommitted: The response has begun and the client holds no token.
-        """
-        self._writing().append(_text(name), item)
-
-    def flash(self, message: Any, queue: str = "") -> None:
-        """Leave `message` for the next page; it waits until `pop_flash`.
-
-        Raises:
-            CodecError: `message` is nothing the codec can carry.
-            SessionCommitted: The response has begun and the client holds no token.
-        """
-        self._writing().post(_FLASH + queue, message)
-
-    def pop_flash(self, queue: str = "") -> list[Any]:
-        """Return the flash messages of `queue`, oldest first, and remove them.
-
-        In a thread they are claimed at the call: of two tabs, one gets a message. In an event loop
-        this form returns what was loaded; `await session.aio.pop_flash(queue)` claims.
-
-        Raises:
-            StoreError: They could not be claimed; whoever asks again may get them.
-        """
-        return self._claim(_FLASH + queue, None)
-
-    def peek_flash(self, queue: str = "") -> list[Any]:
-        """Return the flash messages of `queue`, oldest first, and leave them there."""
-        draft = self._open()
-        return draft.read(draft.messages_in(_FLASH + queue))
-
-    def notify(self, name: str, value: Any) -> None:
-        """Leave `value` under `name`, to be read once with `take`; several wait in a row.
-
-        Raises:
-            CodecError: `value` is nothing the codec can carry.
-            SessionCommitted: The response has begun and the client holds no token.
-        """
-        self._writing().post(_NOTICE + name, value)
-
-    def take(self, name: str, default: Any = None) -> Any:
-        """Return the oldest value `notify` left under `name` and remove it, or `default`.
-
-        In a thread it is claimed at the call: of two tabs, one gets it. In an event loop this form
-        returns what was loaded; `await session.aio.take(name)` claims.
-
-        Raises:
-            StoreError: It could not be claimed; whoever asks again may get it.
-        """
-        values = self._claim(_NOTICE + name, 1)
-        return values[0] if values else default
+        at = None if draft.base is None else draft.base.record.login
+        return at is not None and self._home.settings.clock() - at < seconds
 
     # CSRF
 
@@ -342,15 +239,11 @@ class Session(MutableMapping[str, Any]):
 
     def _before_first_byte(self, verb: str) -> Draft:
         draft = self._open()
-        if draft.committed is not None:
+        if draft.adrift is not None:
+            raise draft.adrift  # who somebody is cannot be decided without the store
+        if draft.begun:
             raise SessionCommitted(f"{verb}: the response has begun, no new token can be sent")
         return draft
-
-    def _claim(self, box: str, most: int | None) -> list[Any]:
-        draft = self._open()
-        if not draft.messages_in(box):
-            return []
-        return self._home.claim(self._writing(), box, most)
 
 
 class AioSession:
@@ -367,7 +260,7 @@ class AioSession:
         Raises:
             StoreError: It could not be claimed; whoever asks again may get it.
         """
-        values = await self._claim(_NOTICE + name, 1)
+        values = await self._claim(NOTICE + name, 1)
         return values[0] if values else default
 
     async def pop_flash(self, queue: str = "") -> list[Any]:
@@ -376,7 +269,23 @@ class AioSession:
         Raises:
             StoreError: They could not be claimed; whoever asks again may get them.
         """
-        return await self._claim(_FLASH + queue, None)
+        return await self._claim(FLASH + queue, None)
+
+    async def login(self, user: str | int, label: str | None = None) -> None:
+        """Sign `user` in now, with all that was done so far; see `Session.login`.
+
+        Raises:
+            TooManySessions: There is no room for one more session; nobody is signed in.
+            StoreError: The store failed.
+        """
+        session = await self._session.load()
+        draft = session._before_first_byte("login")  # noqa: SLF001 - the same file
+        await session._home.alogin(draft, session._sign_in(user, label))  # noqa: SLF001 - the same
+
+    def lock(self, timeout: Duration = 10) -> AioLock:
+        """Return a lock for an `async with` block; see `Session.lock`."""
+        session = self._session
+        return AioLock(session._home, session._open(), seconds(timeout, option="timeout"))  # noqa: SLF001
 
     async def _claim(self, box: str, most: int | None) -> list[Any]:
         session = await self._session.load()
@@ -390,8 +299,7 @@ def draft_of(session: Session) -> Draft | None:
     return session._draft  # noqa: SLF001 - the same file
 
 
-def _text(name: object) -> str:
-    """Return a session's name as plain text; the member of an enum is its value."""
-    if not isinstance(name, str):
-        raise TypeError(f"a session's names are text, not {type(name).__name__}")
-    return str.__str__(name)
+def base_of(session: Session) -> Base | None:
+    """Return the stored session that `session` was loaded from, touched or not."""
+    draft = session._draft or session._loaded  # noqa: SLF001 - the same file
+    return None if draft is None else draft.base

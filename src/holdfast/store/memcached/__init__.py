@@ -35,6 +35,8 @@ class MemcachedStore(BlockingStore):
         name: What the store is called in errors; default: its URL.
     """
 
+    may_evict = True
+
     def __init__(
         self,
         nodes: Sequence[Node],

@@ -49,6 +49,7 @@ class Around(BlockingStore):
         super().__init__(name or store.name)
         self.store = store
         self.never_waits = bool(getattr(store, "never_waits", False))
+        self.may_evict = bool(getattr(store, "may_evict", False))
         for ability, kind in self.lends.items():
             if isinstance(store, kind):
                 setattr(self, ability, getattr(self, f"_{ability}"))

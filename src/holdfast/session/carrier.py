@@ -1,0 +1,197 @@
+"""The sequences of cookie-only sessions: load, commit, end; each written once.
+
+Law: what was ended is written down before the answer that tells of it goes out. Without a store for
+revocations nothing here waits, and nothing but time ends a cookie that somebody copied.
+"""
+
+import inspect
+
+from holdfast.errors import ConfigError, SessionCommitted, StoreError
+from holdfast.session.draft import Draft
+from holdfast.session.operations import NOTHING_DONE, Changes
+from holdfast.session.outcome import NOTHING, Outcome
+from holdfast.session.records import Settings
+from holdfast.session.revocations import ENDED, Revocations, with_epoch
+from holdfast.session.sealed import Sealed
+from holdfast.session.view import Base
+from holdfast.store.protocol import AsyncStore
+
+__all__ = ["Carrier"]
+
+_NO_STORE = (
+    "a cookie-only session lives at its client, where nothing can reach it: give "
+    "Sessions.in_cookie a store for revocations=, or keep sessions in a store"
+)
+
+
+class Carrier:
+    """The sequences of one face.
+
+    Args:
+        sealed: What opens and closes sessions.
+        settings: Times, codec, clock and observer.
+        store: Where revocations are; None: nowhere.
+    """
+
+    def __init__(self, sealed: Sealed, settings: Settings, store: AsyncStore | None) -> None:
+        self._sealed = sealed
+        self._settings = settings
+        self._revocations = None if store is None else Revocations(store, settings)
+
+    async def open(self, token: str | None) -> Draft:
+        """Return the draft of what `token` holds; of a new session if it is dead."""
+        draft = self._sealed.open(token)
+        base, rows, tell = draft.base, self._revocations, self._settings.tell
+        if base is None:
+            return draft
+        try:
+            row, revoked = (None, False) if rows is None else await rows.look(base)
+            if row is not None or revoked:
+                tell("replayed", base.id)
+                return self._dead(draft, forwarded=row not in (None, ENDED))
+            if not await self._is_welcome(base):
+                return self._dead(draft, expire=True)
+        except StoreError as error:
+            if not self._settings.anonymous:
+                raise
+            tell("store_down", "", error=type(error).__name__, message=str(error))
+            return self._dead(draft, adrift=error)
+        tell("loaded", base.id)
+        return draft
+
+    async def _is_welcome(self, base: Base) -> bool:
+        """Return whether its user is still welcome; if not, it is ended."""
+        check, user = self._settings.check_user, base.record.user
+        if check is None or user is None:
+            return True
+        welcome = check(user)
+        if inspect.isawaitable(welcome):
+            welcome = await welcome
+        if not welcome:
+            if self._revocations is not None:
+                await self._revocations.end(base.id, base)
+            self._settings.tell("revoked", base.id, reason="not welcome")
+        return bool(welcome)
+
+    def _dead(
+        self,
+        came: Draft,
+        *,
+        forwarded: bool = False,
+        expire: bool = False,
+        adrift: StoreError | None = None,
+    ) -> Draft:
+        """Return the empty draft of a session that came and may not be used."""
+        draft = Draft(self._settings.codec, came.now)
+        draft.came, draft.expire, draft.adrift = came.came, expire, adrift
+        if forwarded and came.base is not None:
+            draft.forwarded = came.base.id
+        return draft
+
+    async def is_alive(self, base: Base) -> bool:
+        """Return whether a session that came has not been ended since, nor is over."""
+        if self._settings.times.is_over(base.record, self._settings.clock()):
+            return False
+        if self._revocations is not None:
+            row, revoked = await self._revocations.look(base)
+            if row is not None or revoked:
+                return False
+        return await self._is_welcome(base)
+
+    async def commit(self, draft: Draft, *, failed: bool) -> Outcome:
+        """Return the token of what the request did; none if the client holds the right one.
+
+        Raises:
+            CodecError: A value cannot be written.
+            SessionTooLarge: It does not fit.
+            SessionCommitted: Something was changed after the response had begun.
+            StoreError: What was ended could not be written down.
+        """
+        for handle in draft.doomed:
+            if self._revocations is not None:
+                await self._revocations.end(handle, draft.came)
+            self._settings.tell("destroyed", handle)
+            if draft.signed_out is not None:
+                self._settings.tell("logout", handle, user=draft.signed_out)
+        draft.doomed, draft.signed_out = (), None
+        for name in draft.unreadable:
+            self._settings.tell("corrupt", draft.handle, name=name)
+        draft.unreadable = ()
+        if failed:
+            draft.fail()
+        changes = draft.gather()
+        if draft.begun:
+            if changes is not NOTHING_DONE and draft.base is not None:
+                raise SessionCommitted("the response has begun: its cookie can no longer be sent")
+            return NOTHING
+        token = None if draft.adrift is not None else await self._send(draft, changes)
+        draft.settle(changes)
+        draft.begun = True
+        if token is not None and draft.base is not None:
+            return self._settings.sent(token, draft.base.record)
+        return Outcome(None, None, expire=draft.expire and draft.base is None)
+
+    async def destroy(self, handle: str) -> bool:
+        """End the session with this handle, wherever it may go on by now; return that it is over.
+
+        Raises:
+            ConfigError: There is no store to write that down in.
+        """
+        await self._rows().end(handle)
+        self._settings.tell("destroyed", handle)
+        return True
+
+    async def revoke(self, user: str | int, keep: str | None) -> int:
+        """End all sessions of `user` but the one with the handle `keep`.
+
+        Returns:
+            0: where they are, nobody can count them.
+
+        Raises:
+            ConfigError: There is no store to write that down in.
+        """
+        await self._rows().revoke(user, keep)
+        return 0
+
+    def _rows(self) -> Revocations:
+        if self._revocations is None:
+            raise ConfigError(_NO_STORE)
+        return self._revocations
+
+    async def _send(self, draft: Draft, changes: Changes) -> str | None:
+        """Return the token the client is to hold, if that is another one."""
+        old, sign_in, tell = draft.base, draft.sign_in, self._settings.tell
+        new = self._sealed.next(draft, changes)
+        if new is None:
+            return None
+        if draft.forwarded is not None:
+            self._dropped(draft, draft.forwarded, "forwarded")
+            return None
+        renewed = old is not None and new.id != old.id
+        rows = self._revocations if renewed or sign_in is not None else None
+        if rows is not None and new.record.user is not None:
+            epoch = await rows.epoch(new.record.user, None if sign_in is not None else old)
+            if epoch is None:
+                draft.expire = True
+                self._dropped(draft, new.id, "revoked")
+                return None
+            new = with_epoch(new, epoch)
+        new, token = self._sealed.close(new)
+        if rows is not None and old is not None:
+            moved = await rows.move(old, new.id, follow=sign_in is not None)
+            if not moved:
+                self._dropped(draft, old.id, "destroyed")
+                return None
+        draft.base, draft.sign_in, draft.rotating, draft.renewed = new, None, False, None
+        if old is None:
+            tell("created", new.id)
+        elif renewed:
+            tell("rotated", old.id, to=new.id)
+        if sign_in is not None:
+            tell("login", new.id, user=sign_in.user)
+        return token
+
+    def _dropped(self, draft: Draft, handle: str, reason: str) -> None:
+        """Let go of a session that is not ours to send any more."""
+        draft.drop()
+        self._settings.tell("conflict_dropped", handle, reason=reason)
