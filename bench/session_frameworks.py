@@ -90,7 +90,7 @@ def _django(url: str, *middlewares: str) -> Iterator[App]:
     def told(view: View) -> Callable[[HttpRequest], HttpResponse]:
         return lambda request: HttpResponse(view(getattr(request, "session", None)))
 
-    ours = not settings.configured
+    ours, before = not settings.configured, dict(vars(connections))
     if ours:
         settings.configure(SECRET_KEY=SECRET)
     redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
@@ -103,7 +103,8 @@ def _django(url: str, *middlewares: str) -> Iterator[App]:
         yield WSGIHandler()
     if ours:
         settings._wrapped = empty  # a process has one Django, and another table other settings
-        vars(connections).pop("settings", None)
+        vars(connections).clear()
+        vars(connections).update(before)
 
 
 @contextmanager
