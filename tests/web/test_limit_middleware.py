@@ -150,6 +150,7 @@ def test_the_observer_hears_of_a_store_that_a_limit_could_not_ask(
         app = site.with_sessions(site.limited(site.bare(), key=by_session))
     visitor = site.visitor(app)
     visitor.get("/write")
+    site.events.clear()
     site.store.close()
     assert visitor.get().status == 503
     assert site.events == ["session.store_down"]

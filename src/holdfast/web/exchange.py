@@ -10,9 +10,10 @@ from typing import Any
 from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.web.headers import Headers, forbid_sharing, forbid_storing, vary_by
+from holdfast.web.request import Request
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
 
-__all__ = ["Exchange", "show_to_caches", "tell_store_down", "transport_of"]
+__all__ = ["Exchange", "client_of", "show_to_caches", "tell_store_down", "transport_of"]
 
 
 def transport_of(sessions: Sessions) -> Transport:
@@ -87,6 +88,11 @@ def show_to_caches(session: Session, fields: Mapping[str, Any]) -> None:
     notes = fields.get("holdfast.httpcache")
     if notes is not None:
         notes.sessions.append(session)
+
+
+def client_of(request: Request) -> tuple[str | None, str | None]:
+    """Return the address of the peer and its User-Agent, for a session that keeps them."""
+    return request.address, request.header("user-agent")
 
 
 def tell_store_down(sessions: Sessions, error: StoreError) -> None:

@@ -14,6 +14,7 @@ from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
 from holdfast.session.homes import Home
+from holdfast.session.outcome import NOTHING
 from holdfast.web.asgi.interface import (
     TRY_AGAIN_LATER,
     App,
@@ -26,9 +27,9 @@ from holdfast.web.asgi.interface import (
     send_answer,
 )
 from holdfast.web.asgi.sockets import serve_watched
-from holdfast.web.exchange import Exchange, show_to_caches, transport_of
+from holdfast.web.exchange import Exchange, client_of, show_to_caches, transport_of
 from holdfast.web.headers import unavailable
-from holdfast.web.request import Scope, joined
+from holdfast.web.request import AsgiRequest, Scope, joined
 
 __all__ = ["SESSION", "SessionMiddleware"]
 
@@ -83,17 +84,19 @@ class SessionMiddleware:
             StoreError: It could not be loaded.
         """
         exchange = self._carried(scope)
-        await self._load(exchange)
+        await self._load(exchange, scope)
         return {**scope, SESSION: exchange.session, _EXCHANGE: exchange}
 
     def _carried(self, scope: Scope) -> Exchange:
         raw = joined(scope, self.transport.header)
         return Exchange(self.sessions, self.transport, raw)
 
-    async def _load(self, exchange: Exchange, *, lazy: bool = False) -> None:
+    async def _load(self, exchange: Exchange, scope: Scope, *, lazy: bool = False) -> None:
         face = self.sessions.aio
         token = exchange.carried[0]
         exchange.session = face.lazy(token) if lazy else await face.load(token)
+        if self.sessions.keeps_client:
+            exchange.session.client = client_of(AsgiRequest(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
@@ -105,7 +108,7 @@ class SessionMiddleware:
         if exchange is None or exchange.sessions is not self.sessions:
             exchange = self._carried(scope)
             try:
-                await self._load(exchange, lazy=self.lazy and kind == "http")
+                await self._load(exchange, scope, lazy=self.lazy and kind == "http")
             except StoreError as error:
                 if kind == "websocket":
                     exchange.tell(error)
@@ -211,6 +214,8 @@ async def _answered(exchange: Exchange, message: Message) -> Message:
 async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
     """Commit to the end, though the task that waits for it be cancelled."""
     sessions = exchange.sessions
+    if not failed and sessions.aio.is_idle(exchange.session):
+        return NOTHING  # a task for it would take longer than to load the session
     steps = sessions.aio.commit(exchange.session, failed=failed)
     if sessions.store is None or getattr(sessions.store, "never_waits", False):
         return await steps

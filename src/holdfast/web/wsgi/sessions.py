@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from holdfast.errors import StoreError
 from holdfast.session import Sessions
-from holdfast.web.exchange import Exchange, show_to_caches, transport_of
+from holdfast.web.exchange import Exchange, client_of, show_to_caches, transport_of
 from holdfast.web.headers import Headers, unavailable
-from holdfast.web.request import Environ
+from holdfast.web.request import Environ, WsgiRequest
 from holdfast.web.transport import Transport
 from holdfast.web.wsgi.interface import App, ExcInfo, StartResponse, Write, sendable
 
@@ -53,6 +53,8 @@ class SessionMiddleware:
         reply = _Reply(self.sessions, self.transport, environ.get(self._header))
         reply.environ = environ
         environ[SESSION] = reply.session = self.sessions.load(reply.carried[0])
+        if self.sessions.keeps_client:
+            reply.session.client = client_of(WsgiRequest(environ))
         show_to_caches(reply.session, environ)
         return reply
 
