@@ -21,6 +21,7 @@ SECRET = "a long random secret: token_urlsafe(32) hJ5a-uE9xQ2"
 FACES: dict[str, Callable[[Sessions], Any]] = {
     "wsgi": lambda sessions: wsgi.SessionMiddleware(wsgi_site, sessions),
     "asgi": lambda sessions: asgi.SessionMiddleware(asgi_site, sessions),
+    "asgi, lazy": lambda sessions: asgi.SessionMiddleware(asgi_site, sessions, lazy=True),
 }
 COOKIE_ONLY_KEEPS = ["read-write", "read-first", "read"]
 

@@ -68,7 +68,7 @@ def wsgi_site(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 async def asgi_site(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 - ASGI
     """Answer over ASGI, inside a `SessionMiddleware`."""
-    session, path = scope["session"], scope["path"]
+    session, path = await scope["session"].load(), scope["path"]
     names = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
     gate = names.pop("wait", None)
     session.get("a")
