@@ -11,6 +11,9 @@ import pytest
 
 from holdfast import Cache, Limiter, Sessions, open_store
 from holdfast.store.protocol import OpenStore
+from holdfast.testing.races import RACES, run_races
+from holdfast.testing.races.site import asgi_site, wsgi_site
+from holdfast.web import asgi, wsgi
 
 pytestmark = pytest.mark.server
 
@@ -77,6 +80,16 @@ def test_a_logout_is_not_undone_by_a_slow_request(opened: Opened) -> None:
     here.commit(slow)
     assert here.load(token).user is None
     assert dict(there.load(token)) == {}
+
+
+@pytest.mark.parametrize("face", ["wsgi", "asgi"])
+def test_no_race_of_two_tabs_is_lost(opened: Opened, face: str) -> None:
+    sessions = Sessions(opened(), accept_eviction=True)
+    if face == "wsgi":
+        report = run_races(wsgi.SessionMiddleware(wsgi_site, sessions))
+    else:
+        report = run_races(asgi.SessionMiddleware(asgi_site, sessions))
+    assert report.those("kept") == list(RACES), f"\n{report}"
 
 
 def test_sessions_of_an_event_loop(opened: Opened) -> None:
