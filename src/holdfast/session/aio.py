@@ -45,6 +45,11 @@ class AioSessions:
             return NOTHING
         return await self._home.acommit(draft, failed=failed)
 
+    def is_idle(self, session: Session) -> bool:
+        """Return whether a commit has nothing to do, for whoever would make a task of it."""
+        draft = draft_of(session)
+        return draft is None or self._home.is_idle(draft)
+
     async def is_alive(self, session: Session) -> bool:
         """Return whether a session has not been ended since; see `Sessions.is_alive`."""
         base = base_of(session)

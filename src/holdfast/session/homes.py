@@ -119,6 +119,10 @@ class Loop(_OfStore):
         """Unlock."""
         await release(self._engine, draft, held, failed=failed)
 
+    def is_idle(self, draft: Draft) -> bool:
+        """Return whether a commit has nothing to do, and note that it was done."""
+        return self._engine.is_idle(draft)
+
     async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Commit."""
         if not failed and self._engine.is_idle(draft):

@@ -94,6 +94,10 @@ class InCookie:
         """Seal what changed."""
         return drive(self._driven.commit(draft, failed=failed))
 
+    def is_idle(self, draft: Draft) -> bool:  # noqa: ARG002 - that of a home
+        """Return that only a commit can tell."""
+        return False
+
     async def acommit(self, draft: Draft, *, failed: bool) -> Outcome:
         """Seal what changed, awaited."""
         return await self._awaited.commit(draft, failed=failed)
