@@ -73,6 +73,12 @@ class _Case:
         strangers = len(self.users) > 1
         self.erasers = self.clears + [d for d in deeds if strangers and d.has("login")]
         self.ends = [deed for deed in deeds if deed.has("destroy")]
+        self.end = min((end for end in self.ends if end.done), key=_told, default=None)
+        self.replaced: dict[str, Deed] = {}
+        for deed in sorted((d for d in deeds if d.done and d.has("rotate", "login")), key=_told):
+            self.replaced.setdefault(deed.id, deed)
+        born = (deed.ended for deed in deeds if deed.has("begin"))
+        self.born = min(born, default=math.inf)
         self.sets = defaultdict[str, list[tuple[Deed, str]]](list)
         self.made = defaultdict[str, dict[str, Deed]](dict)
         self.counts = [deed for deed in deeds for verb in deed.verbs if verb[0] == "increment"]
@@ -82,8 +88,13 @@ class _Case:
                     self.sets[of[0]].append((deed, of[1]))
                 elif word in {"append", "flash", "notify"}:
                     self.made[word][of[0]] = deed
-        self.claims = [deed for deed in deeds if deed.has("pop", "take")]
-        self.taken = {one: deed for deed in self.claims for one in deed.taken}
+        claims = [deed for deed in deeds if deed.has("pop", "take")]
+        self.claims = claims
+        self.silent = {
+            word: [deed for deed in claims if deed.has(word) and not deed.done]
+            for word in ("pop", "take")
+        }
+        self.taken = {one: deed for deed in claims for one in deed.taken}
 
     def faults(self) -> Iterator[Fault]:
         yield from self._of_deeds()
@@ -105,9 +116,9 @@ class _Case:
                     yield _seen(deed, "bytes that are no session")
                 elif event == "conflict_dropped" and not self._may_drop(deed, reason):
                     yield _seen(deed, "dropped without a cause")
-            for end in self.ends:
-                if end.done and deed.done and deed.began > end.ended and deed.has(*_CONTENTS):
-                    yield _seen(deed, f"done to a session that had been removed, after {end}")
+            late = self.end is not None and deed.done and deed.began > self.end.ended
+            if late and deed.has(*_CONTENTS):
+                yield _seen(deed, f"done to a session that had been removed, after {self.end}")
 
     def _may_drop(self, deed: Deed, reason: str) -> bool:
         if reason == "another user":
@@ -130,16 +141,13 @@ class _Case:
     # Sights
 
     def _of_life(self, sight: Sight) -> Iterator[Fault]:
-        for end in self.ends:
-            if end.done and end.ended < sight.began:
-                yield _seen(sight, f"it came back, after {end}")
-        for deed in self.life.deeds:
-            replaced = deed.done and deed.has("rotate", "login") and deed.id == sight.id
-            if replaced and deed.ended < sight.began:
-                yield _seen(sight, f"an old token reads, after {deed}")
-        born = min((deed.ended for deed in self.life.deeds if deed.has("begin")), default=math.inf)
+        if self.end is not None and self.end.ended < sight.began:
+            yield _seen(sight, f"it came back, after {self.end}")
+        replaced = self.replaced.get(sight.id)
+        if replaced is not None and replaced.ended < sight.began:
+            yield _seen(sight, f"an old token reads, after {replaced}")
         for began, ended in self.wipes:
-            if born < began and ended < sight.began:
+            if self.born < began and ended < sight.began:
                 yield _seen(sight, f"it came back after the store lost it at {ended:.4f}")
 
     def _of_names(self, sight: Sight) -> Iterator[Fault]:
@@ -186,7 +194,7 @@ class _Case:
 
     def _of_lists(self, sight: Sight) -> Iterator[Fault]:
         items = sight.names.get("list", [])
-        yield from self._of_items(sight, "append", items, ())
+        yield from self._of_items(sight, "append", items, "")
         latest = -math.inf
         for one in items:
             if (deed := self.made["append"].get(one)) is not None:
@@ -194,12 +202,12 @@ class _Case:
                     yield _seen(sight, f"{one} stands behind one that was appended later")
                 latest = max(latest, deed.began)
             yield from self._of_users(sight, one)
-        yield from self._of_items(sight, "flash", sight.flashes, ["pop"])
+        yield from self._of_items(sight, "flash", sight.flashes, "pop")
         if sight.notices is not None:
-            yield from self._of_items(sight, "notify", sight.notices, ["take"])
+            yield from self._of_items(sight, "notify", sight.notices, "take")
 
     def _of_items(
-        self, sight: Sight, word: str, seen: Sequence[str], takes: Sequence[str]
+        self, sight: Sight, word: str, seen: Sequence[str], taker: str
     ) -> Iterator[Fault]:
         for one, times in Counter(seen).items():
             deed, take = self.made[word].get(one), self.taken.get(one)
@@ -209,10 +217,10 @@ class _Case:
                 yield _seen(sight, f"{one}, which nobody left or which was dropped or cleared")
             if take is not None and take.ended < sight.began:
                 yield _seen(sight, f"{one} is there again, after {take}")
-        silent = [deed for deed in self.claims if deed.has(*takes) and not deed.done]
+        fixed = self.erasers + self.silent.get(taker, [])
         for one, deed in self.made[word].items():
             take = self.taken.get(one)
-            removers = self.erasers + silent + ([take] if take else [])
+            removers = [*fixed, take] if take else fixed
             if one not in seen and self._must_show(deed, sight, removers):
                 yield _seen(sight, f"{one} is lost, though done by {deed}")
 
@@ -241,6 +249,10 @@ class _Case:
         wiped = any(ended > deed.began for deed in born for _, ended in self.wipes)
         if born and not found and not self.ends and not wiped:
             yield _seen(born[0], "the session is lost, though nobody removed it")
+
+
+def _told(deed: Deed) -> float:
+    return deed.ended
 
 
 def _seen(shown: Deed | Sight, what: str) -> Fault:
