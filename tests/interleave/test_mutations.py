@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import mutations_cache
+import mutations_revocations
 import mutations_session
 import pytest
 
@@ -11,7 +12,13 @@ from mutation import Mutation, check
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mutation", [*mutations_cache.MUTATIONS, *mutations_session.MUTATIONS], ids=str
+    "mutation",
+    [
+        *mutations_cache.MUTATIONS,
+        *mutations_session.MUTATIONS,
+        *mutations_revocations.MUTATIONS,
+    ],
+    ids=str,
 )
 def test_without_the_rule_a_test_fails(mutation: Mutation, tmp_path: Path) -> None:
     check(mutation, tmp_path)

@@ -45,10 +45,10 @@ class Carrier:
         if base is None:
             return draft
         try:
-            row, revoked = (None, False) if rows is None else await rows.look(base)
-            if row is not None or revoked:
+            dead = None if rows is None else await rows.look(base)
+            if dead is not None:
                 tell("replayed", base.id)
-                return self._dead(draft, forwarded=row not in (None, ENDED))
+                return self._dead(draft, forwarded=dead != ENDED)
             if not await self._is_welcome(base):
                 return self._dead(draft, expire=True)
         except StoreError as error:
@@ -92,10 +92,8 @@ class Carrier:
         """Return whether a session that came has not been ended since, nor is over."""
         if self._settings.times.is_over(base.record, self._settings.clock()):
             return False
-        if self._revocations is not None:
-            row, revoked = await self._revocations.look(base)
-            if row is not None or revoked:
-                return False
+        if self._revocations is not None and await self._revocations.look(base) is not None:
+            return False
         return await self._is_welcome(base)
 
     async def commit(self, draft: Draft, *, failed: bool) -> Outcome:

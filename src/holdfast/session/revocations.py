@@ -46,12 +46,13 @@ class Revocations:
         self._settings = settings
         self._longest = max(settings.times.lifetime, settings.times.remember_up_to) + 2 * SKEW
 
-    async def look(self, base: Base) -> tuple[bytes | None, bool]:
-        """Return the row of this session, None if it was not ended, and whether its user's was."""
+    async def look(self, base: Base) -> bytes | None:
+        """Return None if a session lives, else the handle it goes on under; empty: under none."""
         row, user = self._row(base.id), base.record.user
         epochs = [] if user is None else [self._epoch(user)]
         found = await self._store.get_many([row, *epochs])
-        return found.get(row), any(is_revoked(found.get(epoch), base) for epoch in epochs)
+        revoked = any(is_revoked(found.get(epoch), base) for epoch in epochs)
+        return found.get(row, ENDED if revoked else None)
 
     async def epoch(self, user: str | int, base: Base | None = None) -> bytes | None:
         """Return the epoch a session of `user` is to carry; None if `base` was revoked.

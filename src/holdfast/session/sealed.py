@@ -82,8 +82,7 @@ class Sealed:
             if not (record.data or record.messages or sign_in or draft.csrf):
                 return None
             handle = draft.handle
-            own = {**record.reserved, **(changes.reserved or {})}
-            record = record._replace(reserved={**own, "csrf": draft.csrf or new_secret()})
+            record = record._replace(reserved={"csrf": new_secret(), **record.reserved})
         else:
             before = base.record if sign_in is None else sign_in.welcome(base.record)
             record = changes.replay(before, settings.codec, now)
