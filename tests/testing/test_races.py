@@ -23,6 +23,12 @@ FACES: dict[str, Callable[[Sessions], Any]] = {
     "asgi": lambda sessions: asgi.SessionMiddleware(asgi_site, sessions),
     "asgi, lazy": lambda sessions: asgi.SessionMiddleware(asgi_site, sessions, lazy=True),
 }
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sealed": {"secrets": [SECRET]},
+    "one session of a user": {"max_sessions": 1, "when_full": "refuse"},
+    "rotated by time": {"rotate_every": "5m"},
+    "json, and the client kept": {"codec": "json", "keep_client": ("address", "agent")},
+}
 COOKIE_ONLY_KEEPS = ["read-write", "read-first", "read"]
 
 
@@ -38,6 +44,13 @@ def keeps_all(app: Any) -> None:
 
 def test_in_memory_nothing_is_lost(face: Callable[[Sessions], Any]) -> None:
     keeps_all(face(Sessions("memory://")))
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_whatever_the_options_nothing_is_lost(
+    face: Callable[[Sessions], Any], options: dict[str, Any]
+) -> None:
+    keeps_all(face(Sessions("memory://", **options)))
 
 
 def test_in_sqlite_nothing_is_lost(face: Callable[[Sessions], Any], tmp_path: Path) -> None:
@@ -63,6 +76,18 @@ def test_what_cookie_only_sessions_lose_is_what_the_documentation_says(
     report = run_races(face(Sessions.in_cookie([SECRET])))
     assert report.those("kept") == COOKIE_ONLY_KEEPS, f"\n{report}"
     assert report.lost == [name for name in RACES if name not in COOKIE_ONLY_KEEPS]
+
+
+def test_with_revocations_cookie_only_sessions_lose_no_logout(
+    face: Callable[[Sessions], Any],
+) -> None:
+    report = run_races(face(Sessions.in_cookie([SECRET], revocations="memory://")))
+    assert {verdict.about.about for verdict in report.verdicts if verdict.says == "lost"} == {
+        *("updates", "tokens", "messages"),
+    }
+    assert [name for name in report.lost if RACES[name].about == "tokens"] == [
+        *("write-login", "write-rotate"),
+    ]
 
 
 def test_every_race_can_be_lost() -> None:

@@ -33,7 +33,7 @@ def test_one_lost_is_one_and_the_table_says_which(
         assert main([url, "read-logout", "login-login"]) == 1
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("lost     read-logout")
-    assert first.endswith("-- the browser's cookie shows ada's session")
+    assert first.endswith("-- the browser's cookie is signed in")
     assert second.startswith("kept     login-login")
 
 

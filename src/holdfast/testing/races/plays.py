@@ -117,7 +117,9 @@ def _logout_rotate(scene: Scene) -> None:
 
 
 def _logged_out(scene: Scene, slow: str, fast: str = "/logout") -> None:
-    visitor = scene.visitor("/set?a=1", "/login?user=ada").twin()  # whose past begins here
+    visitor = scene.visitor(
+        "/set?a=1", f"/login?user={scene.user}"
+    ).twin()  # whose past begins here
     answer = scene.overlap(visitor, slow, fast)
     if fast != "/logout":
         answered(answer)  # else an error is as good an answer
@@ -138,14 +140,14 @@ def _write_login(scene: Scene) -> None:
 
 @_race("tokens", "two logins of one user leave him signed in")
 def _login_login(scene: Scene) -> None:
-    _signed_in(scene, "/login?user=ada")
+    _signed_in(scene, f"/login?user={scene.user}")
 
 
 def _signed_in(scene: Scene, slow: str, /, **kept: object) -> None:
     visitor = scene.visitor("/set?a=1")
     before = visitor.twin()
-    answer = scene.overlap(visitor, slow, "/login?user=ada")
-    is_user(visitor, "ada")
+    answer = scene.overlap(visitor, slow, f"/login?user={scene.user}")
+    is_user(visitor, scene.user)
     shows(visitor, a=1)
     is_dead(before, "the cookie from before the login")
     answered(answer)
@@ -156,14 +158,15 @@ def _signed_in(scene: Scene, slow: str, /, **kept: object) -> None:
 def _login_another(scene: Scene) -> None:
     visitor = scene.visitor("/set?a=1")
     before = visitor.twin()
-    slow = scene.overlap(visitor, "/login?user=bob", "/login?user=ada", "/set?private=1")
+    ada, bob = scene.user, f"bob-{scene.user}"
+    slow = scene.overlap(visitor, f"/login?user={bob}", f"/login?user={ada}", "/set?private=1")
     for browser in (visitor, before):
         shown = answered(browser.get("/show"))
-        if shown.get("user") != "ada" and "private" in shown:
-            raise Lost(f"{shown.get('user') or 'nobody'} sees what is ada's")
+        if shown.get("user") != ada and "private" in shown:
+            raise Lost(f"{shown.get('user') or 'nobody'} sees what is {ada}'s")
     is_dead(before, "the cookie from before the login")
     answered(slow)
-    is_user(visitor, "bob")
+    is_user(visitor, bob)
 
 
 @_race("tokens", "the cookie of a slow page does not replace a new one")

@@ -7,6 +7,7 @@ is told so by time.
 
 from collections.abc import Callable
 from concurrent.futures import Executor, wait
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
@@ -52,10 +53,12 @@ class Scene:
         patience: Seconds until a request counts as waiting for another.
 
     Attributes:
+        user: Who signs in; somebody else in each scene, as an application may count his sessions.
         waited: Whether a request waited for the slow one.
     """
 
     def __init__(self, base: str, gate: Gate, pool: Executor, patience: float) -> None:
+        self.user = f"ada-{token_hex(8)}"
         self.waited = False
         self._base = base
         self._gate = gate
@@ -164,6 +167,6 @@ def is_dead(browser: Browser, whose: str) -> None:
 
 
 def _alive(shown: dict[str, Any], whose: str) -> str:
-    if user := shown.get("user"):
-        return f"{whose} shows {user}'s session"
+    if shown.get("user"):
+        return f"{whose} is signed in"
     return f"{whose} shows the session" if "a" in shown else ""
