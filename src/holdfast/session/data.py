@@ -44,6 +44,8 @@ VERSION = 1
 _TYPES = [int, bytes, int, float, float, dict, dict, list]
 _LATEST = 1e11  # no time of ours lies behind the year 5138; NaN and infinity fail the comparison
 _LAST_GEN = 2**63  # a login adds one, and msgpack ends at 2**64
+_BYTES = frozenset({bytes})
+_FLAT = frozenset({str, int, float, bytes})
 _pack = ormsgpack.packb
 _unpack = ormsgpack.unpackb
 
@@ -198,7 +200,19 @@ def decode(raw: bytes) -> Record | Note | None:
     timely = 0.0 <= record.created < _LATEST and 0.0 <= record.seen < _LATEST
     if not timely or record.gen >= _LAST_GEN or record.messages is None:
         return None
-    return record
+    return record if _is_writable(record) else None
+
+
+def _is_writable(record: Record) -> bool:
+    """Return whether `encode` can write what was read: reading goes deeper than writing."""
+    flat = _FLAT.issuperset(map(type, record.reserved.values()))
+    if flat and _BYTES.issuperset(map(type, record.data.values())):
+        return True
+    try:
+        _pack((record.reserved, record.data))
+    except ormsgpack.MsgpackEncodeError:
+        return False
+    return True
 
 
 def _note(target: object, until: object) -> Note | None:
