@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live test-fast soak check mutants check-security bench docs lock clean
+.PHONY: help demo test test-live test-fast fuzz soak check mutants check-security bench docs lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -26,7 +26,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) --editable '.[all]' --group test --group check
+	$(PIP) --editable '.[all]' --group test --group check --group fuzz
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
@@ -51,9 +51,13 @@ test-live: $(VENV)/.test  ## what needs a server: each store, features and secur
 test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
 	$(BIN)/pytest -m 'not slow and not browser and not server and not live' --numprocesses 2 --dist worksteal
 
-soak: $(VENV)/.test  ## random processes against a model, a minute of each kind
+fuzz: $(VENV)/.test  ## foreign bytes against whatever reads them, half a minute each (ARGS="-k records")
+	$(BIN)/pytest tests/fuzz --numprocesses 2 --dist worksteal $(ARGS)
+
+soak: $(VENV)/.test  ## random processes against a model, a minute of each kind; foreign bytes, two
 	sh tests/install-servers.sh
 	HOLDFAST_SOAK=1 $(BIN)/pytest tests/model tests/turmoil -s
+	HOLDFAST_SOAK=1 $(BIN)/pytest tests/fuzz --numprocesses 2 --dist worksteal
 
 check: $(VENV)/.test  ## lint, format, types, floors
 	$(BIN)/ruff check
@@ -76,7 +80,7 @@ docs: $(VENV)/.docs  ## the documentation, into site/
 lock: | $(BIN)/python  ## choose the pinned versions anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-	  --group test --group check --group bench --group docs \
+	  --group test --group check --group bench --group docs --group fuzz \
 	  --no-header --no-annotate --upgrade --output-file constraints.txt pyproject.toml
 	@echo "pip==$$($(BIN)/python -m pip index versions pip 2>/dev/null | sed -nE '1s/.*\((.*)\)/\1/p')" >> constraints.txt
 
