@@ -479,3 +479,14 @@ def test_40_nothing_in_the_store_is_good_for_anything(face: Face, store: Countin
     for key in keys:
         assert not face.lives(key.rpartition(":")[2])
         assert not face.lives((store.get(key) or b"").decode("latin-1"))
+
+
+def test_rows_that_are_over_are_swept(
+    guarded: Sessions, store: CountingStore, clock: ManualClock
+) -> None:
+    face = Face(guarded, loop=False)
+    face.signed_in(token=face.new())
+    assert guarded.revocations is store
+    assert guarded.sweep() == 0
+    clock.advance(13 * 3600)
+    assert guarded.sweep() == 1

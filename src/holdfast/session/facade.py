@@ -72,6 +72,7 @@ class Sessions:
 
     Attributes:
         store: The store; None for cookie-only sessions.
+        revocations: Cookie-only: the store of that name; whoever made it by its URL closes it here.
         transport: As given.
         observer: As given.
         keeps_client: As `keep_client`.
@@ -81,6 +82,7 @@ class Sessions:
     """
 
     store: OpenStore | None
+    revocations: OpenStore | None = None
     transport: Transport | None
     observer: Observer
     keeps_client: tuple[str, ...]
@@ -207,6 +209,7 @@ class Sessions:
         """
         sessions = cls.__new__(cls)
         rows = None if revocations is None else open_store(revocations)
+        sessions.revocations = rows
         settings = settings_of(
             times_from(
                 idle_timeout, lifetime, touch_every=touch_every, remember_up_to=remember_up_to
@@ -303,6 +306,8 @@ class Sessions:
     def revoke(self, user: str | int, keep: Session | str | None = None) -> int:
         """End every session of `user`, also those that begin meanwhile; return how many.
 
+        Cookie-only sessions are ended where nobody can count them: then it is 0.
+
         Args:
             user: As given to `login`.
             keep: One that stays: the session of this request, or a `Session.id`.
@@ -315,6 +320,8 @@ class Sessions:
 
     def destroy(self, handle: str) -> bool:
         """Destroy the session with this `Session.id`, from outside; return whether there was one.
+
+        Of a cookie-only one nobody knows: it is True then, and no cookie of it is good any more.
 
         Raises:
             ConfigError: These are cookie-only sessions without `revocations`.
@@ -330,7 +337,7 @@ class Sessions:
         Raises:
             StoreError: The store failed.
         """
-        store: object = self.store
+        store: object = self.revocations if self.store is None else self.store
         return store.sweep() if isinstance(store, CanSweep) else 0
 
     def count(self) -> int:
