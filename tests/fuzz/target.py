@@ -29,7 +29,8 @@ def main() -> None:
             print(f"{name}: {data!r}", flush=True)  # noqa: T201 - who reads it can try it again
             raise
 
-    atheris.Setup([sys.argv[0], f"-artifact_prefix={folder}/", *options, str(corpus)], check)
+    tried = [] if any(not option.startswith("-") for option in options) else [str(corpus)]
+    atheris.Setup([sys.argv[0], f"-artifact_prefix={folder}/", *options, *tried], check)
     atheris.Fuzz()
 
 
