@@ -1,9 +1,11 @@
 """A store, a clock and sessions of their own for each test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from counting import CountingStore
+from faces import Faces
 
 from holdfast.events import Observer
 from holdfast.session import Sessions
@@ -41,6 +43,22 @@ def observer(events: list[tuple[str, Mapping[str, object]]]) -> Observer:
 @pytest.fixture
 def sessions(store: CountingStore, clock: ManualClock, observer: Observer) -> Sessions:
     return Sessions(store, clock=clock, observer=observer)
+
+
+Make = Callable[..., Faces]
+
+
+@pytest.fixture(params=["thread", "loop"])
+def make(
+    request: pytest.FixtureRequest, store: CountingStore, clock: ManualClock, observer: Observer
+) -> Make:
+    """Make sessions with options, over each face."""
+
+    def made(**options: Any) -> Faces:
+        given = {"store": store, "clock": clock, "observer": observer, **options}
+        return Faces(Sessions(**given), loop=request.param == "loop")
+
+    return made
 
 
 @pytest.fixture

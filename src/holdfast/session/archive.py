@@ -38,9 +38,8 @@ def scannable(store: object, name: str) -> CanScan:
     raise ConfigError(f"{name} cannot list what it holds: sessions there are not counted or dumped")
 
 
-def rows_of(store: Store, name: str, key: str) -> Iterator[tuple[str, bytes]]:
-    """Yield id and bytes of every row below `key`, a batch in one round trip."""
-    keys = iter(scannable(store, name).scan(key))
+def rows_of(store: Store, keys: Iterator[str], key: str) -> Iterator[tuple[str, bytes]]:
+    """Yield id and bytes of the rows under `keys`, all below `key`; a batch in one round trip."""
     while batch := list(islice(keys, _BATCH)):
         for found, raw in store.get_many(batch).items():
             yield found[len(key) :], raw

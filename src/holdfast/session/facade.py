@@ -360,7 +360,8 @@ class Sessions:
             StoreError: The store failed.
         """
         store = self._scanned()
-        return archive.write(stream, archive.rows_of(store, store.name, self._key))
+        keys = archive.scannable(store, store.name).scan(self._key)
+        return archive.write(stream, archive.rows_of(store, keys, self._key))
 
     def restore(self, stream: IO[bytes]) -> int:
         """Put back what `dump` wrote, where nothing stands; return how many sessions.
