@@ -230,3 +230,32 @@ def test_names_of_others_are_not_our_chunks() -> None:
     assert CHUNKED.read(sent) == ("abc", (), "")
     assert CHUNKED.read("__Host-sid.x=1") == NOTHING
     assert CHUNKED.read("a=b") == NOTHING
+
+
+def test_025_chunks_a_client_made_up_do_not_fill_the_answer() -> None:
+    many = "; ".join(f"__Host-sid.{number}=x" for number in range(2000))
+    for raw in (many, f"{many}; {many}"):
+        token, names, event = CHUNKED.read(raw)
+        assert token is None
+        assert event
+        assert len(names) == 20
+        assert sum(len(line) for _, line in CHUNKED.forget(names)) < 4096
+    long = f"__Host-sid.{'9' * 5000}=x"
+    assert CHUNKED.read(long) == NOTHING  # no name of ours is so long
+
+
+def test_of_chunks_that_are_not_ours_each_answer_expires_some_until_none_is_left() -> None:
+    jar = {f"__Host-sid.{number}": "x" for number in range(60)}
+    for _ in range(10):
+        _, names, event = CHUNKED.read(header(jar))
+        for name in names:
+            jar.pop(name, None)
+        if not event:
+            break
+    assert jar == {}
+
+
+def test_010_what_the_browser_keeps_of_the_site_can_be_cleared() -> None:
+    assert Cookie().farewell == []
+    assert Cookie(clear_site_data=True).farewell == [("Clear-Site-Data", '"cache", "storage"')]
+    assert Cookie(clear_site_data=True) != Cookie()
