@@ -322,6 +322,20 @@ def test_operations_after_a_put_of_the_same_request(either: Sessions) -> None:
     assert dict(either.load(again(either, token, act))) == {"n": 11, "items": ["b"]}
 
 
+def test_an_int_beyond_floats_that_another_tab_left_is_overwritten(sessions: Sessions) -> None:
+    token = stored(sessions, n=1)
+    tabs = [sessions.load(token) for _ in range(2)]
+    tabs[0]["n"] = 10**400
+    tabs[1].increment("n", by=0.5)
+    for tab in tabs:
+        sessions.commit(tab)
+    assert sessions.load(token)["n"] == 1.5
+    session = sessions.load(stored(sessions, n=10**400))
+    with pytest.raises(OverflowError):
+        session.increment("n", by=0.5)
+    assert not session.changed
+
+
 def test_operations_refuse_what_they_cannot_do(either: Sessions) -> None:
     session = either.load(stored(either, text="a", flag=True))
     for name in ("text", "flag"):

@@ -139,6 +139,7 @@ class Contents(MutableMapping[str, Any]):
 
         Raises:
             TypeError: There is something else than a number.
+            OverflowError: A float is added to an int beyond floats, or the other way round.
             SessionCommitted: The response has begun and the client holds no token.
         """
         self._writing().increment(_text(name), by)

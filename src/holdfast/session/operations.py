@@ -39,7 +39,7 @@ class Increment(NamedTuple):
 
     Attributes:
         by: The sum of what was added.
-        own: The result this request saw: what is written over a value that is no number any more.
+        own: The result this request saw: what is written over a value it cannot be added to.
     """
 
     by: float
@@ -48,7 +48,10 @@ class Increment(NamedTuple):
     def apply(self, present: bytes | None, codec: Codec) -> bytes:
         """Return the encoded sum."""
         value = 0 if present is None else _read(present, codec)
-        return codec.encode(value + self.by) if is_number(value) else self.own
+        try:
+            return codec.encode(value + self.by) if is_number(value) else self.own
+        except OverflowError:  # an int beyond floats, and a float
+            return self.own
 
 
 class Append(NamedTuple):
