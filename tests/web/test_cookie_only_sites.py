@@ -11,6 +11,7 @@ from holdfast.testing.faults import FaultyStore
 from holdfast.web.asgi import SessionMiddleware as AsgiMiddleware
 from holdfast.web.transport import Cookie
 from holdfast.web.wsgi import SessionMiddleware as WsgiMiddleware
+from servers.redis import RedisServer
 
 SECRET = "Zk3vQ1xY7pLw9sT2mN8bR4cD6fG0hJ5a-uE"
 
@@ -32,9 +33,13 @@ class Site:
 
     def __init__(self, face: Face, **options: Any) -> None:
         self.store = FaultyStore(MemoryStore("rows"))
-        self.sessions = Sessions.in_cookie(SECRET, revocations=self.store, **options)
+        self.sessions = Sessions.in_cookie(SECRET, **{"revocations": self.store, **options})
         middleware: Any = WsgiMiddleware if face == "wsgi" else AsgiMiddleware
         self.visitor = Visitor(middleware(one_view(view, face), self.sessions), face)
+
+    def close(self) -> None:
+        assert self.sessions.revocations is not None
+        self.sessions.revocations.close()
 
 
 @pytest.mark.parametrize("face", ["wsgi", "asgi"])
@@ -92,3 +97,22 @@ def test_a_url_will_do() -> None:
         assert sessions.load(token).user == "ann"
         sessions.revoke("ann")
         assert sessions.load(token).user is None
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("face", ["wsgi", "asgi"])
+def test_39_two_processes_share_what_was_revoked(face: Face, redis_server: RedisServer) -> None:
+    here, there = (
+        Site(face, revocations=redis_server.url, prefix=f"only-{face}") for _ in range(2)
+    )
+    here.visitor.get("/in")
+    there.visitor.cookies = dict(here.visitor.cookies)
+    assert there.visitor.get("/").body == b"ann"
+    here.visitor.get("/out")
+    assert there.visitor.get("/").body == b"None"
+    there.visitor.get("/in")
+    assert there.visitor.get("/").body == b"ann"
+    here.sessions.revoke("ann")
+    assert there.visitor.get("/").body == b"None"
+    here.close()
+    there.close()
