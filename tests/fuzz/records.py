@@ -10,6 +10,7 @@ import ormsgpack
 
 from fuzz.codings import ENCODINGS, VALUES
 from fuzz.edits import edited
+from fuzz.seals import BOUND, RING, SEAL
 from holdfast.codec.msgpack import Msgpack
 from holdfast.session import Session, Sessions
 from holdfast.session.data import Note, Record, decode, encode, encode_note
@@ -38,6 +39,8 @@ CLOCK = ManualClock()
 STORE = MemoryStore("fuzzed")
 EVENTS: list[str] = []
 SESSIONS = Sessions(STORE, clock=CLOCK, observer=lambda event, _: EVENTS.append(event))
+IN_COOKIE = Sessions.in_cookie(RING, clock=CLOCK, observer=lambda event, _: EVENTS.append(event))
+SMALL = 1500  # bytes of a record that fits into a cookie after all that is done to it
 EMPTY = [1, b"", 0, NOW, NOW, {}, {}, []]
 DEEP = b"\x91" * 1000 + b"\xc0"
 INSIDE = [DEEP, b"\xc0", b"\xc4\x00", b"\x80", CODEC.encode(10**400), CODEC.encode([10**400])]
@@ -89,20 +92,28 @@ def assert_decoded(raw: bytes) -> None:
 
 
 def assert_visited(raw: bytes) -> None:
-    """Assert that a visit goes on, and ends with a session that can be read."""
+    """Assert that a visit goes on and ends with a session that can be read, wherever it is kept."""
     found, token = decode(raw), new_token()
     CLOCK.now = found.seen if isinstance(found, Record) else NOW
     STORE.put(f"s:{id_of(token)}", raw)
-    EVENTS.clear()
-    SESSIONS.commit(_looked_at(SESSIONS.load(token)))
-    assert ("session.corrupt" in EVENTS) or found is not None
-    tabs = [_written_to(SESSIONS.load(token)) for _ in range(2)]
-    for tab in tabs:  # the second is done again to what the first left
-        SESSIONS.commit(_looked_at(tab))
-    last = SESSIONS.load(token)
-    assert last.is_new or last["own"] == 1
+    assert_goes_on(SESSIONS, token, corrupt=found is None)
     for key in list(STORE.scan()):
         STORE.delete(key)
+    if len(raw) < SMALL:
+        corrupt = not isinstance(found, Record)
+        assert_goes_on(IN_COOKIE, SEAL.seal_text(raw, BOUND), corrupt=corrupt)
+
+
+def assert_goes_on(sessions: Sessions, token: str, *, corrupt: bool) -> None:
+    """Assert it of the session under `token`."""
+    EVENTS.clear()
+    sessions.commit(_looked_at(sessions.load(token)))
+    assert ("session.corrupt" in EVENTS) or not corrupt
+    tabs = [_written_to(sessions.load(token)) for _ in range(2)]
+    for tab in tabs:  # the second is done again to what the first left
+        token = sessions.commit(_looked_at(tab)).token or token
+    last = sessions.load(token)
+    assert last.is_new or last["own"] == 1
 
 
 def _looked_at(session: Session) -> Session:
