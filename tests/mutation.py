@@ -46,8 +46,14 @@ class Mutation:
         return self.name
 
 
-def check(mutation: Mutation, folder: Path) -> None:
-    """Take the rule out of a copy of the library in `folder`: a test must fail there."""
+def check(mutation: Mutation, folder: Path, *words: str) -> None:
+    """Take the rule out of a copy of the library in `folder`: a test must fail there.
+
+    Args:
+        mutation: The rule.
+        folder: An empty one.
+        words: More of pytest's own.
+    """
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src" / "holdfast", folder / "holdfast", ignore=ignore)
     path = folder / "holdfast" / mutation.file
@@ -63,7 +69,7 @@ def check(mutation: Mutation, folder: Path) -> None:
     parts = Path(mutation.file).with_suffix("").parts
     module = ".".join(("holdfast", *(part for part in parts if part != "__init__")))
     done = subprocess.run(  # noqa: S603 - our own tests
-        [sys.executable, "-c", _RUN, module, str(path), *_WORDS, mutation.tests],
+        [sys.executable, "-c", _RUN, module, str(path), *_WORDS, *words, mutation.tests],
         cwd=ROOT,
         env=environment,
         capture_output=True,

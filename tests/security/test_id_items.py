@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from visited_site import NAME, Place, Visit, everywhere, in_front, meanwhile, stored, visiting
 
-from holdfast import Cookie, Sessions
+from holdfast import ConfigError, Cookie, Sessions
 from holdfast.session.data import Note, decode
 from holdfast.session.token import id_of
 from holdfast.testing.calls import Visitor
@@ -88,18 +88,20 @@ def test_item_03_the_id_of_what_is_gone_is_not_used_again(visit: Visit, place: P
 
     kept_here = [] if place.kind == "cookie" else [purge, destroy]
     for end in [expire, *kept_here]:
-        site = visit(place)
-        visitor = site.writer()
-        old = visitor.cookies[NAME]
-        end(site, id_of(old) or "")
-        assert visitor.get("/").body == b"nobody", end
-        assert site.records() == [], end
-        visitor.get("/write", cookie=f"{NAME}={old}")
-        assert visitor.cookies[NAME] != old, end
-        assert visitor.get("/").body == b"ada", end
-        assert site.ask(old).body == b"nobody", end
-        if kept_here:
-            assert site.records() == [id_of(visitor.cookies[NAME])], end
+        for first in ("/", "/write"):
+            site = visit(place)
+            visitor = site.writer()
+            old = visitor.cookies[NAME]
+            end(site, id_of(old) or "")
+            if first == "/":
+                assert visitor.get("/").body == b"nobody", end
+                assert site.records() == [], end
+            visitor.get("/write", cookie=f"{NAME}={old}")
+            assert visitor.cookies[NAME] != old, end
+            assert visitor.get("/").body == b"ada", end
+            assert site.ask(old).body == b"nobody", end
+            if kept_here:
+                assert site.records() == [id_of(visitor.cookies[NAME])], end
 
 
 @stored
@@ -221,6 +223,81 @@ def test_item_08_a_login_of_another_takes_nothing_along(visit: Visit, place: Pla
     assert visitor.get("/eve").body == b"['/eve']"
 
 
+@stored
+def test_item_09_a_rotated_token_only_reads_and_only_for_its_grace(
+    visit: Visit, place: Place
+) -> None:
+    grace = 20
+    site = visit(place, rotate_every=15 * MINUTE, rotate_grace=grace, idle_timeout="1h")
+
+    def view(session: Any, path: str) -> object:
+        if path == "/write":
+            session["name"] = "eve"
+            session.increment("visits")
+        elif path == "/notice":
+            session.notify("once", "for ada")
+        elif path == "/take":
+            return session.take("once")
+        elif path == "/rotate":
+            session.rotate()
+        return session.get("name", "nobody")
+
+    visitor = site.writer()
+    visitor.app = site.visitor(view).app
+    old = visitor.twin()
+    site.clock.advance(15 * MINUTE)
+    assert len(visitor.get("/").all("set-cookie")) == 1
+    visitor.get("/notice")
+    new, before = visitor.cookies[NAME], site.rows()
+    for _ in range(grace - 1):
+        site.clock.advance(1)
+        assert old.get("/").body == b"ada"
+        for path in ("/", "/write", "/take", "/notice", "/rotate"):
+            assert old.get(path).all("set-cookie") == [], path
+    assert site.rows() == before, "it only reads"
+    site.clock.advance(1)
+    for path in ("/", "/write", "/notice"):
+        answer = old.get(path)
+        assert (answer.body == b"ada", answer.all("set-cookie")) == (False, []), path
+    assert site.rows() == before
+    assert visitor.cookies[NAME] == new
+    assert visitor.get("/").body == b"ada"
+    assert visitor.get("/take").body == b"for ada"
+
+
+@stored
+def test_item_09_no_other_rotation_has_a_grace(visit: Visit, place: Place) -> None:
+    for options in ({}, {"rotate_every": 15 * MINUTE, "rotate_grace": MINUTE}):
+        for verb in ("rotate", "login"):
+            site = visit(place, **options)
+            visitor = site.writer()
+            old = visitor.cookies[NAME]
+            visitor.get(f"/{verb}")
+            assert site.ask(old).body == b"nobody"
+            assert visitor.get("/").body == b"ada"
+    site = visit(place)
+    visitor = site.writer()
+    for _ in range(20):
+        site.clock.advance(20 * MINUTE)
+        assert visitor.get("/").all("set-cookie") == [], "off by default"
+    for options in ({"rotate_grace": 20}, {"rotate_every": 60, "rotate_grace": 1}):
+        with pytest.raises(ConfigError, match="rotate_grace"):
+            visit(place, **options)
+
+
+@stored
+def test_item_09_a_logout_with_the_old_token_counts(visit: Visit, place: Place) -> None:
+    site = visit(place, rotate_every=15 * MINUTE)
+    visitor = site.writer()
+    old = visitor.twin()
+    site.clock.advance(15 * MINUTE)
+    visitor.get("/")
+    [line] = old.get("/logout").all("set-cookie")
+    assert "Max-Age=0" in line
+    assert visitor.get("/").body == b"nobody"
+    assert site.records() == []
+
+
 @everywhere
 def test_item_10_logout_ends_record_and_cookie(visit: Visit, place: Place) -> None:
     cookie = Cookie("shop", domain="example.com", path="/x", partitioned=True, same_site="None")
@@ -340,6 +417,36 @@ def test_item_14_nothing_extends_a_lifetime(visit: Visit, place: Place) -> None:
         site.clock.advance(1)
         assert visitor.get("/").body == b"nobody", path
         assert site.records() == [], path
+
+
+@stored
+def test_item_14_presets_keep_to_the_figures_of_nist(visit: Visit, place: Place) -> None:
+    for level, lifetime, idle in (
+        ("aal1", 30 * DAY, 30 * DAY),
+        ("aal2", 12 * HOUR, 30 * MINUTE),
+        ("aal3", 12 * HOUR, 15 * MINUTE),
+    ):
+        for more, body in ((-1, b"ada"), (0, b"nobody")):
+            site = visit(place, preset=level)
+            visitor = site.visitor()
+            [line] = visitor.get("/write").all("set-cookie")
+            assert "Max-Age" not in line
+            site.clock.advance(idle + more)
+            assert visitor.get("/").body == body, level
+            site = visit(place, preset=level)
+            visitor = site.writer()
+            for _ in range(2 * lifetime // idle):
+                site.clock.advance(idle // 2 - 1)
+                assert visitor.get("/").body == b"ada", level
+            site.clock.advance(2 * lifetime // idle + more)
+            assert visitor.get("/").body == body, level
+        laxer = [{"lifetime": lifetime + 1}, {"idle_timeout": idle + 1}]
+        if level != "aal1":
+            laxer += [{"transport": Cookie(persistent=True)}, {"remember_up_to": 1}]
+        for options in laxer:
+            with pytest.raises(ConfigError, match=level):
+                visit(place, preset=level, **options)
+        assert visit(place, preset=level, idle_timeout=60).writer().cookies
 
 
 @everywhere

@@ -13,4 +13,4 @@ MUTATIONS = [*mutations_1_30.MUTATIONS]
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_item_57_without_its_defence_a_test_fails(mutation: Mutation, tmp_path: Path) -> None:
-    check(mutation, tmp_path)
+    check(mutation, tmp_path, "--noconftest")  # no server is asked for

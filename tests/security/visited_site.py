@@ -154,9 +154,15 @@ class Visit:
         self._stack = stack
 
     def __call__(self, place: Place, **options: Any) -> Site:
-        """Return a new site; `options` are those of `Sessions` and `around`, a wrapping store."""
+        """Return a new site; `options` are those of `Sessions`, and two more.
+
+        Args:
+            place: Where.
+            options: `around` wraps the store, `preset` names one of `Sessions.preset`.
+        """
         clock, events = ManualClock(), list[str]()
         around = options.pop("around", lambda store: store)
+        level = options.pop("preset", None)
 
         def observe(event: str, _fields: Mapping[str, object]) -> None:
             events.append(event)
@@ -169,7 +175,10 @@ class Visit:
         prefix = secrets.token_hex(4)
         store: OpenStore = around(open_store(self._url(place.kind), prefix=prefix))
         self._stack.callback(store.close)
-        site = Site(place.face, Sessions(store, **options), clock, events)
+        if place.kind == "memcached":
+            options["accept_eviction"] = True
+        made = Sessions.preset(level, store, **options) if level else Sessions(store, **options)
+        site = Site(place.face, made, clock, events)
         scanned: object = store
         if isinstance(scanned, CanScan):
             site.keys = lambda: list(scanned.scan())
