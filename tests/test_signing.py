@@ -210,3 +210,16 @@ def test_wrong_rings_are_refused(wrong: list[str | bytes | Key], said: str) -> N
 def test_what_is_no_secret_at_all_is_a_config_error(wrong: object) -> None:
     with pytest.raises(ConfigError):
         KeyRing(wrong)  # type: ignore[arg-type]
+
+
+def test_item_37_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CVE-2013-0263: a comparison that stops at the first difference tells where it is."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def differ(left: bytes, right: bytes) -> bool:
+        compared.append((left, right))
+        return False
+
+    monkeypatch.setattr(ring_module.hmac, "compare_digest", differ)
+    assert KeyRing(NEW).verify(SIGNED, "csrf") is None  # nothing else compares them
+    assert [len(side) for side in compared[0]] == [32, 32]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import threading
 from collections.abc import Callable
 
@@ -151,11 +152,13 @@ def test_other_secrets_are_an_error_and_destroy_nothing(rows: Rows, host: Host) 
     assert rows.inside.get(PLACE) == before
 
 
-def test_the_secret_that_protects_can_be_rotated(rows: Rows, host: Host) -> None:
+def test_the_secret_that_protects_can_be_rotated(
+    rows: Rows, host: Host, clock: ManualClock
+) -> None:
     token = host().sign(b"x", "csrf")
-    both = KeyRing.in_store(rows, protect=[OTHER, SECRET])
+    both = KeyRing.in_store(rows, protect=[OTHER, SECRET], clock=clock)
     assert both.verify(token, "csrf") == b"x"
-    alone = KeyRing.in_store(rows, protect=OTHER)
+    alone = KeyRing.in_store(rows, protect=OTHER, clock=clock)
     assert alone.verify(token, "csrf") == b"x"
 
 
@@ -367,6 +370,7 @@ def test_a_child_of_a_fork_can_change_the_ring(host: Host) -> None:
     with source._changing:  # a look was under way
         pid = os.fork()
         if pid == 0:
+            signal.alarm(30)
             code = 1
             try:
                 ring.rotate()

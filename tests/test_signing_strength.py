@@ -55,7 +55,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize("secret", KNOWN)
-def test_36_what_stands_in_documents_is_refused(secret: str) -> None:
+def test_item_36_what_stands_in_documents_is_refused(secret: str) -> None:
     with pytest.raises(ConfigError, match="well known") as caught:
         Key(secret)
     assert secret not in str(caught.value)
@@ -76,13 +76,13 @@ DISGUISES: dict[str, Callable[[str], str | bytes]] = {
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("secret", [KNOWN[0], KNOWN[3], KNOWN[4], KNOWN[7], KNOWN[8]])
-def test_36_a_disguise_does_not_help(secret: str, disguise: str) -> None:
+def test_item_36_a_disguise_does_not_help(secret: str, disguise: str) -> None:
     with pytest.raises(ConfigError, match="well known"):
         Key(DISGUISES[disguise](secret))
 
 
 @pytest.mark.parametrize("weak", [bytes(32).hex(), (b"ab" * 16).hex(), bytes(range(32)).hex()])
-def test_36_nor_do_patterns_in_hex(weak: str) -> None:
+def test_item_36_nor_do_patterns_in_hex(weak: str) -> None:
     with pytest.raises(ConfigError, match="pattern"):
         Key(weak)
     with pytest.raises(ConfigError, match="pattern"):

@@ -28,7 +28,7 @@ def signer_of(ring: KeyRing) -> bytes:
     return signed
 
 
-def test_35_of_three_keys_the_newest_signs() -> None:
+def test_item_35_of_three_keys_the_newest_signs() -> None:
     """CVE-2025-47278: the list of fallback keys was turned round, and the oldest one signed."""
     ring = KeyRing([NEWEST, NEWER, OLDEST])
     assert signer_of(ring) == Key(NEWEST).id
@@ -37,7 +37,7 @@ def test_35_of_three_keys_the_newest_signs() -> None:
         assert ring.verify(KeyRing(each).sign(b"x", "csrf"), "csrf") == b"x"
 
 
-def test_35_a_key_that_is_not_active_verifies_and_does_not_sign() -> None:
+def test_item_35_a_key_that_is_not_active_verifies_and_does_not_sign() -> None:
     clock = ManualClock(1000.0)
     ring = KeyRing([Key(NEWEST, activates=2000.0), OLDEST], clock=clock)
     early, before = KeyRing(NEWEST).sign(b"x", "csrf"), ring.sign(b"x", "csrf")
@@ -199,6 +199,12 @@ def test_a_revoked_signer_is_followed_by_the_key_that_waits() -> None:
     assert signs_at(after, 30.0) == Key(NEWEST).id
     assert signs_at(after, 50.0) == ids(lines)[0]
     assert ids(after) == ids(lines)
+
+
+def test_a_revoked_key_that_waits_follows_nobody() -> None:
+    lines = (Line(NEWEST, 40.0, revoked=True), Line(NEWER, 20.0), Line(OLDEST, 10.0))
+    after = revoked(lines, Key(NEWER).id, 30.0)
+    assert signs_at(after, 30.0) not in ids(lines)
 
 
 @pytest.mark.parametrize("secret", [NEWEST, OLDEST])

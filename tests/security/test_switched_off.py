@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import mutations_1_30
+import mutations_keys
 import pytest
 
 from mutation import Mutation, check
 
-MUTATIONS = [*mutations_1_30.MUTATIONS]
+MUTATIONS = [*mutations_1_30.MUTATIONS, *mutations_keys.MUTATIONS]
 
 
 @pytest.mark.slow
