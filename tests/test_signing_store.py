@@ -7,10 +7,12 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from holdfast import open_store
+from holdfast import Sessions, open_store
 from holdfast.codec.seal import Seal
 from holdfast.errors import CodecError, ConfigError, StoreTimeout, StoreUnavailable
 from holdfast.signing import Key, KeyRing, stored
@@ -391,3 +393,43 @@ def test_threads_share_one_look(rows: Rows, host: Host) -> None:
     assert len({key.id for key in found}) == 1
     assert len(found) == 16
     assert rows.calls == ["get", "swap"]
+
+
+@pytest.mark.parametrize("url", ["file:///{}/rows", "sqlite:///{}/rows.db"])
+def test_hosts_that_really_run_at_once_agree(tmp_path: Path, url: str) -> None:
+    def run(_: int) -> tuple[KeyRing, bytes]:
+        with open_store(url.format(tmp_path), timeout=60) as store:
+            ring = KeyRing.in_store(store, protect=SECRET)
+            ring.rotate(delay=0)
+            return ring, ring.sign(b"x", "csrf")
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(run, range(16)))
+    with open_store(url.format(tmp_path), timeout=60) as store:
+        last = KeyRing.in_store(store, protect=SECRET)
+        assert 16 <= len(last.keys) <= 17  # who was first made the first by rotating
+        assert all(last.verify(token, "csrf") == b"x" for _, token in done)
+        for ring, _ in done:
+            known = [key.id for key in ring.keys]
+            assert [key.id for key in last.keys][-len(known) :] == known
+
+
+def test_sessions_follow_a_ring_that_changes(host: Host, clock: ManualClock) -> None:
+    ring = host()
+    ours = Sessions.in_cookie(ring, clock=clock)
+    theirs = Sessions.in_cookie(looked(host()), clock=clock)
+    session = ours.load(None)
+    session["a"] = 1
+    token = ours.commit(session).token
+    assert token is not None
+    ring.rotate(delay=0)
+    again = ours.load(token)
+    assert again["a"] == 1
+    renewed = ours.commit(again).token
+    assert renewed is not None  # sealed by the newest key
+    ring.revoke(ring.keys[1].id)
+    assert ours.load(token).is_new
+    assert dict(ours.load(renewed)) == {"a": 1}
+    clock.advance(10)
+    assert dict(theirs.load(renewed)) == {"a": 1}  # a key they had not known
+    assert theirs.load(token).is_new
