@@ -105,16 +105,12 @@ class Carrier:
             SessionCommitted: Something was changed after the response had begun.
             StoreError: What was ended could not be written down.
         """
-        for handle in draft.doomed:
-            if self._revocations is not None:
-                await self._revocations.end(handle, draft.came)
-            self._settings.tell("destroyed", handle)
-            if draft.signed_out is not None:
-                self._settings.tell("logout", handle, user=draft.signed_out)
-        draft.doomed, draft.signed_out = (), None
-        for name in draft.unreadable:
-            self._settings.tell("corrupt", draft.handle, name=name)
-        draft.unreadable = ()
+        if draft.doomed:
+            await self._end(draft)
+        if draft.unreadable:
+            for name in draft.unreadable:
+                self._settings.tell("corrupt", draft.handle, name=name)
+            draft.unreadable = ()
         if failed:
             draft.fail()
         changes = draft.gather()
@@ -128,6 +124,16 @@ class Carrier:
         if token is not None and draft.base is not None:
             return self._settings.sent(token, draft.base.record)
         return Outcome(None, None, expire=draft.expire and draft.base is None)
+
+    async def _end(self, draft: Draft) -> None:
+        """End what the request destroyed or signed out."""
+        for handle in draft.doomed:
+            if self._revocations is not None:
+                await self._revocations.end(handle, draft.came)
+            self._settings.tell("destroyed", handle)
+            if draft.signed_out is not None:
+                self._settings.tell("logout", handle, user=draft.signed_out)
+        draft.doomed, draft.signed_out = (), None
 
     async def destroy(self, handle: str) -> bool:
         """End the session with this handle, wherever it may go on by now; return that it is over.
@@ -158,7 +164,7 @@ class Carrier:
 
     async def _send(self, draft: Draft, changes: Changes) -> str | None:
         """Return the token the client is to hold, if that is another one."""
-        old, sign_in, tell = draft.base, draft.sign_in, self._settings.tell
+        old, sign_in = draft.base, draft.sign_in
         new = self._sealed.next(draft, changes)
         if new is None:
             return None
@@ -180,14 +186,22 @@ class Carrier:
             if not moved:
                 self._dropped(draft, old.id, "destroyed")
                 return None
-        draft.base, draft.sign_in, draft.rotating, draft.renewed = new, None, False, None
+        self._went(draft, new)
+        return token
+
+    def _went(self, draft: Draft, new: Base) -> None:
+        """Note that the client is sent `new`, and tell what that means."""
+        old, sign_in, tell = draft.base, draft.sign_in, self._settings.tell
+        draft.base = new
+        if draft.rotating or draft.renewed is not None:
+            draft.rotating, draft.renewed = False, None
         if old is None:
             tell("created", new.id)
-        elif renewed:
+        elif new.id != old.id:
             tell("rotated", old.id, to=new.id)
         if sign_in is not None:
+            draft.sign_in = None
             tell("login", new.id, user=sign_in.user)
-        return token
 
     def _dropped(self, draft: Draft, handle: str, reason: str) -> None:
         """Let go of a session that is not ours to send any more."""

@@ -11,7 +11,7 @@ from holdfast.errors import CodecError, SessionTooLarge
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, decode, encode, made
 from holdfast.session.draft import Draft
-from holdfast.session.operations import Changes
+from holdfast.session.operations import NOTHING_DONE, Changes
 from holdfast.session.records import Settings
 from holdfast.session.token import id_of, new_token
 from holdfast.session.view import Base
@@ -84,12 +84,14 @@ class Sealed:
             handle = draft.handle
             record = record._replace(reserved={"csrf": new_secret(), **record.reserved})
         else:
-            before = base.record if sign_in is None else sign_in.welcome(base.record)
-            record = changes.replay(before, settings.codec, now)
             renewed = sign_in is not None or draft.rotating or draft.renewed is not None
             must = renewed or changes.forced or draft.old_key
-            same = record[4:] == base.record[4:]
-            if same and not must and not settings.times.must_touch(base.record, now):
+            must = must or settings.times.must_touch(base.record, now)
+            if changes is NOTHING_DONE and not must:
+                return None
+            before = base.record if sign_in is None else sign_in.welcome(base.record)
+            record = changes.replay(before, settings.codec, now)
+            if record[4:] == base.record[4:] and not must:
                 return None
             handle = (id_of(new_token()) or "") if renewed else base.id
         if sign_in is not None:
@@ -107,7 +109,7 @@ class Sealed:
         token = self._seal.seal_text(pad(raw), self._bound_name)
         if len(token) > self._room:
             raise SessionTooLarge(len(token), self._room, _biggest(base.record))
-        return base._replace(raw=raw), token
+        return Base(base.id, raw, base.record), token
 
 
 def pad(raw: bytes) -> bytes:
