@@ -9,32 +9,37 @@ _ENDINGS = "tests/interleave/test_session_endings.py"
 _ROTATIONS = "tests/interleave/test_session_rotations.py"
 _UNKNOWN = "tests/interleave/test_session_unknown.py"
 _ENGINE = "session/engine.py"
+_INDEX = "session/index.py"
+_ISSUING = "session/issuing.py"
+_LOCK = "session/lock.py"
 _OPERATIONS = "session/operations.py"
 _RECORDS = "session/records.py"
-_LEAVES_A_NOTE = "if await self._records.swap(base.id, base.raw, note, self._times.forward_note):\n"
+_USERS = "session/users.py"
+_LEAVES_A_NOTE = (
+    "            if await self._records.swap(base.id, base.raw, note, settings.times.note_ttl):\n"
+)
 
 MUTATIONS = [
     # Load
     Mutation(
         "a session that is over is removed by a plain delete",
         _ENGINE,
-        "        await self._records.discard(over.id, over.raw)  # if not",
-        "        await self._records.store.delete(self.key + over.id)  # if not",
+        "            await self.records.discard(doubt.id, doubt.raw)\n",
+        "            await self.records.store.delete(self.key + doubt.id)\n",
         f"{_ENDINGS}::test_a_load_that_finds_it_over_never_takes_a_parallel_write_away",
     ),
     Mutation(
         "a session that is over fails whoever finds it when it cannot be removed",
         _ENGINE,
-        "        await self._records.discard(over.id, over.raw)  # if not",
-        "        await self._records.store.swap(self.key + over.id, over.raw, None)  # if not",
+        "            await self.records.discard(doubt.id, doubt.raw)\n",
+        "            await self.records.store.swap(self.key + doubt.id, doubt.raw, None)\n",
         f"{_UNKNOWN}::test_removing_an_over_session_fails_nobody",
     ),
     Mutation(
         "a session that is over is used",
         _ENGINE,
-        "            if not self._times.is_over(record.created, record.seen, now):\n"
-        "                return Draft",
-        "            if True:\n                return Draft",
+        "            if not self._times.is_over(record, now):\n",
+        "            if True:\n",
         f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
     ),
     Mutation(
@@ -47,18 +52,21 @@ MUTATIONS = [
     Mutation(
         "a load follows a note",
         _ENGINE,
-        "        draft = self.judge(handle, raw)\n",
-        "        draft = self.judge(handle, raw)\n"
-        "        if draft.forwarded is not None:\n"
-        "            base = await self._records.again(draft.forwarded, 0)\n"
-        "            return draft if base is None else Draft(self._codec, 0, base)\n",
+        "            draft = self.judge(handle, raw)\n"
+        "            return draft if draft.doubt is None else",
+        "            draft = self.judge(handle, raw)\n"
+        "            if draft.forwarded is not None:\n"
+        "                base = await self.records.again(draft.forwarded, 0)\n"
+        "                return draft if base is None else Draft(self._codec, 0, base)\n"
+        "            return draft if draft.doubt is None else",
         f"{_ROTATIONS}::test_the_old_token_reads_nothing_once_the_note_stands",
     ),
     # Commit
     Mutation(
         "reading writes",
         _ENGINE,
-        "        draft.settle(NOTHING_DONE)\n        return True\n",
+        "        if draft.handed and draft.gather() is not NOTHING_DONE:\n"
+        "            return False\n",
         "        draft.keep()\n        return False\n",
         f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
     ),
@@ -83,28 +91,34 @@ MUTATIONS = [
     Mutation(
         "a refused commit does its operations to what it loaded",
         _ENGINE,
-        "new = based(base.id, changes.replay(base.record, self._codec, self._clock()))\n",
-        "new = based(base.id, new.record)\n",
+        "            replayed = changes.replay(base.record, self._codec, self._clock())\n"
+        "            new = self.records.based(base.id, replayed)\n"
+        "        raise",
+        "            new = self.records.based(base.id, new.record)\n        raise",
         f"{_COMMITS}::test_both_survive",
     ),
     Mutation(
         "an absent record is created anew",
         _ENGINE,
-        '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if _is_anothers",
+        "            if found is None:\n"
+        '                drop(draft, self.records, base.id, "destroyed")\n'
+        "                return\n",
+        "            if found is None:\n"
         "                draft.base = None\n"
-        "                return await self._create(draft, changes)\n"
-        "            if _is_anothers",
+        "                await self._issuing.create(draft, changes)\n"
+        "                return\n",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
         "an absent record is written back",
         _ENGINE,
-        '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if _is_anothers",
-        "                await self._records.store.put(self.key + base.id, new.raw)\n"
-        '                return self._dropped(draft, base.id, "destroyed")\n'
-        "            if _is_anothers",
+        "            if found is None:\n"
+        '                drop(draft, self.records, base.id, "destroyed")\n'
+        "                return\n",
+        "            if found is None:\n"
+        "                await self.records.store.put(self.key + base.id, new.raw)\n"
+        '                drop(draft, self.records, base.id, "destroyed")\n'
+        "                return\n",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
@@ -138,47 +152,49 @@ MUTATIONS = [
     Mutation(
         "one user's request writes into another's session",
         _ENGINE,
-        "            if _is_anothers(found.record, loaded):",
-        "            if False:",
+        "            if is_anothers(found.record, loaded):\n",
+        "            if False:\n",
         f"{_ROTATIONS}::test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next",
     ),
     Mutation(
         "a rotation that gives way writes into another's session",
-        _ENGINE,
-        "                if _is_anothers(found.record, before.record):",
-        "                if False:",
+        _ISSUING,
+        "                elif is_anothers(found.record, before.record):\n",
+        "                elif False:\n",
         f"{_ROTATIONS}::test_nor_does_a_page_that_rotates",
     ),
     Mutation(
         "a lost name is not told",
-        _ENGINE,
-        "        if lost:\n",
-        "        if False:\n",
+        _ISSUING,
+        "    if lost:\n",
+        "    if False:\n",
         f"{_COMMITS}::test_of_the_same_name_the_later_stays_and_the_loss_is_told",
     ),
     # Touch
     Mutation(
         "a touch writes without comparing",
         _ENGINE,
-        "if await self._records.write_once(base.raw, new):\n                draft.base = new\n",
-        "await self._records.store.put(self.key + base.id, new.raw, 600)\n",
+        "            if await self.records.write_once(base.raw, new):\n",
+        "            await self.records.store.put(self.key + base.id, new.raw, 600)\n"
+        "            if True:\n",
         f"{_ENDINGS}::test_a_touch_does_not_bring_a_session_back",
     ),
     Mutation(
         "a touch is repeated",
         _ENGINE,
-        "            if await self._records.write_once(base.raw, new):\n",
-        "            if await self._records.write(base.raw, new):\n",
+        "            if await self.records.write_once(base.raw, new):\n",
+        "            if await self.records.write(base.raw, new):\n",
         f"{_UNKNOWN}::test_a_touch_that_fails_fails_nobody",
     ),
     Mutation(
         "a refused touch is done to what another wrote",
         _ENGINE,
-        '            self._tell("touch_failed", base.id)\n        return NOTHING\n',
-        '            self._tell("touch_failed", base.id)\n'
-        "        if draft.base is base and (found := await self._records.again(base.id, 0)):\n"
-        "            await self._records.store.swap(self.key + found.id, found.raw, found.raw)\n"
-        "        return NOTHING\n",
+        "            if await self.records.write_once(base.raw, new):\n"
+        "                draft.base = new\n",
+        "            if await self.records.write_once(base.raw, new):\n"
+        "                draft.base = new\n"
+        "            elif found := await self.records.again(base.id, 0):\n"
+        "                await self.records.store.swap(self.key + found.id, found.raw, None)\n",
         f"{_COMMITS}::test_a_touch_never_takes_a_write_away_and_is_never_repeated",
     ),
     Mutation(
@@ -191,7 +207,7 @@ MUTATIONS = [
     Mutation(
         "reading moves `seen` each time",
         "session/policy.py",
-        "        return now - seen >= self.touch_every\n",
+        "        return now - record.seen >= self.touch_every\n",
         "        return True\n",
         f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
     ),
@@ -291,7 +307,7 @@ MUTATIONS = [
     ),
     Mutation(
         "our own write is known by its bytes only",
-        "session/data.py",
+        _RECORDS,
         "isinstance(theirs, Record) and ours.rev == theirs.rev",
         "isinstance(theirs, Record) and ours == theirs",
         f"{_UNKNOWN}::test_a_touch_over_our_write_does_not_hide_it",
@@ -328,71 +344,75 @@ MUTATIONS = [
     # Rotate and log in
     Mutation(
         "the note stands before the record",
-        _ENGINE,
+        _ISSUING,
         "            if not await self._records.write(written, new):\n"
         "                raise self._records.busy()  # nobody else can know this id\n"
         "            written = new.raw\n"
-        "            note = encode_note(handle)\n"
-        f"            {_LEAVES_A_NOTE}",
+        "            until = now + settings.times.rotate_grace if timed else 0.0\n"
+        "            note = self._records.note(base.id, handle, until)\n"
+        f"{_LEAVES_A_NOTE}",
         "            written = new.raw\n"
-        "            note = encode_note(handle)\n"
-        f"            {_LEAVES_A_NOTE}"
+        "            note = self._records.note(base.id, handle, 0.0)\n"
+        f"{_LEAVES_A_NOTE}"
         "                await self._records.write(None, new)\n",
         f"{_ROTATIONS}::test_a_crash_in_a_rotation_leaves_a_session_that_works",
     ),
     Mutation(
         "a rotation leaves no note",
-        _ENGINE,
+        _ISSUING,
         _LEAVES_A_NOTE,
-        "if await self._records.swap(base.id, base.raw, None, None):\n",
+        "            if await self._records.swap(base.id, base.raw, None, None):\n",
         f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
     ),
     Mutation(
         "a rotation leaves the old record",
-        _ENGINE,
+        _ISSUING,
         _LEAVES_A_NOTE,
-        "if await self._records.swap(base.id, base.raw, base.raw, 600):\n",
+        "            if await self._records.swap(base.id, base.raw, base.raw, 600):\n",
         f"{_ROTATIONS}::test_a_token_is_told_only_when_its_note_stands",
     ),
     Mutation(
         "a note is written over whatever is there",
-        _ENGINE,
+        _ISSUING,
         _LEAVES_A_NOTE,
-        "await self._records.store.put(self.key + base.id, note, 60)\n            if True:\n",
+        "            await self._records.store.put(self._records.key + base.id, note, 60)\n"
+        "            if True:\n",
         f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
     ),
     Mutation(
         "a rotation does not merge what changed meanwhile",
-        _ENGINE,
-        "            base = found\n        raise self._records.busy()\n\n    # Destroy",
+        _ISSUING,
+        "            base = found\n        raise self._records.busy()\n\n    def _turned",
         "            base = Base(found.id, found.raw, before.record)\n"
-        "        raise self._records.busy()\n\n    # Destroy",
+        "        raise self._records.busy()\n"
+        "\n"
+        "    def _turned",
         f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
     ),
     Mutation(
         "a rotation that came second sends a cookie",
-        _ENGINE,
+        _ISSUING,
         "(found.id != base.id and sign_in is None)",
         "False",
         f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
     ),
     Mutation(
         "a rotation that came second leaves its record",
-        _ENGINE,
+        _ISSUING,
         "                await self._records.discard(handle, written)\n",
         "",
         f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
     ),
     Mutation(
         "a rotation that came second drops its operations",
-        _ENGINE,
-        "                return await self._update(draft, found, changes, loaded=before.record)\n",
-        "                return NOTHING\n",
+        _ISSUING,
+        "                    return found\n                return None\n",
+        "                    return None\n                return None\n",
         f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
     ),
     Mutation(
         "a rotation of a destroyed session leaves its record",
-        _ENGINE,
+        _ISSUING,
         "                await self._records.discard(handle, written)\n",
         "                if found is not None:\n"
         "                    await self._records.discard(handle, written)\n",
@@ -400,33 +420,33 @@ MUTATIONS = [
     ),
     Mutation(
         "a rotation of a destroyed session goes on",
-        _ENGINE,
+        _ISSUING,
         "                await self._records.discard(handle, written)\n",
         "                if found is None:\n"
-        "                    draft.base = new\n"
-        "                    return self._sent(token, new.record)\n"
+        "                    draft.base, draft.unsent, draft.rotating = new, token, False\n"
+        "                    return None\n"
         "                await self._records.discard(handle, written)\n",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
         "a login merges into the target of a note",
-        _ENGINE,
+        _ISSUING,
         "(found.id != base.id and sign_in is None)",
         "found.id != base.id",
         f"{_ROTATIONS}::test_two_logins",
     ),
     Mutation(
         "a login gives up after the first refusal",
-        _ENGINE,
+        _ISSUING,
         "(found.id != base.id and sign_in is None)",
         "sign_in is not None",
         f"{_ROTATIONS}::test_a_commit_beside_a_rotation_survives",
     ),
     Mutation(
         "a login keeps the data of another user",
-        _ENGINE,
-        "old = base.record if sign_in is None else sign_in.welcome(base.record)",
-        "old = base.record",
+        _ISSUING,
+        "welcome = before if sign_in is None else sign_in.welcome(before)",
+        "welcome = before",
         f"{_ROTATIONS}::test_two_logins",
     ),
     Mutation(
@@ -439,29 +459,30 @@ MUTATIONS = [
     Mutation(
         "a login keeps the CSRF secret",
         _OPERATIONS,
-        '"csrf": self.csrf}',
-        '"csrf": record.reserved["csrf"]}',
+        "        reserved.update(self.about, user=self.user, login=self.at)\n",
+        "        reserved.update(self.about, user=self.user, login=self.at)\n"
+        '        reserved["csrf"] = record.reserved["csrf"]\n',
         f"{_ROTATIONS}::test_a_login_brings_a_new_secret_and_a_new_generation",
     ),
     # Destroy
     Mutation(
         "a destruction deletes without comparing",
         _RECORDS,
-        "            if raw is None or await self.swap(handle, raw, None, None):\n",
-        "            if raw is None or await self.store.delete(self.key + handle):\n",
+        "            if await self.swap(handle, raw, None):\n",
+        "            if await self.store.delete(self.key + handle):\n",
         f"{_ENDINGS}::test_destroyed_from_outside_while_it_is_rotated",
     ),
     Mutation(
         "a refused destruction is not repeated",
         _RECORDS,
-        "                return raw\n            await self.pause(attempt)\n",
-        "                return raw\n            return raw\n",
+        "                return True, found\n            await self.pause(attempt)\n",
+        "                return True, found\n            return True, found\n",
         f"{_ENDINGS}::test_nothing_undoes_a_logout",
     ),
     Mutation(
         "a destruction does not follow notes",
-        _ENGINE,
-        "            if type(found) is not Note:\n                break\n",
+        _RECORDS,
+        "            if not isinstance(found, Note):\n                break\n",
         "            break\n",
         f"{_ENDINGS}::test_destroy_follows_notes_to_the_record",
     ),
