@@ -5,7 +5,9 @@ from mutation import Mutation
 __all__ = ["MUTATIONS"]
 
 _IDS = "tests/security/test_id_items.py"
+_LIFE = "tests/security/test_life_items.py"
 _COOKIES = "tests/security/test_cookie_items.py"
+_ANSWERS = "tests/security/test_answer_items.py"
 _TOKEN = "session/token.py"
 _COOKIE = "web/cookie.py"
 _TRANSPORT = "web/transport.py"
@@ -123,42 +125,42 @@ _IDENTITY = [
         _ENGINE,
         "            draft.doubt = found if now < found.until else None\n",
         "            draft.doubt = found if found.until else None\n",
-        f"{_IDS}::test_item_09_a_rotated_token_only_reads_and_only_for_its_grace[memory-wsgi]",
+        f"{_LIFE}::test_item_09_a_rotated_token_only_reads_and_only_for_its_grace[memory-wsgi]",
     ),
     Mutation(
         "9: a token in its grace writes",
         _ENGINE,
         "        elif draft.in_grace:\n            self._refuse(draft, changes)\n",
         "",
-        f"{_IDS}::test_item_09_a_rotated_token_only_reads_and_only_for_its_grace[memory-wsgi]",
+        f"{_LIFE}::test_item_09_a_rotated_token_only_reads_and_only_for_its_grace[memory-wsgi]",
     ),
     Mutation(
         "9: every rotation has a grace",
         _ISSUING,
         "            until = now + settings.times.rotate_grace if timed else 0.0\n",
         "            until = now + settings.times.rotate_grace\n",
-        f"{_IDS}::test_item_09_no_other_rotation_has_a_grace[memory-wsgi]",
+        f"{_LIFE}::test_item_09_no_other_rotation_has_a_grace[memory-wsgi]",
     ),
     Mutation(
         "10: a logout leaves the record",
         _ENGINE,
         "        for handle in draft.doomed:\n            await self.records.destroy(handle)\n",
         "        for handle in draft.doomed:\n",
-        f"{_IDS}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
+        f"{_LIFE}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
     ),
     Mutation(
         "10: a cookie expires under other attributes than it was set with",
         _TRANSPORT,
         "        return expired(name, self._attributes)\n",
         '        return expired(name, "; Path=/")\n',
-        f"{_IDS}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
+        f"{_LIFE}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
     ),
     Mutation(
         "10: a logout leaves the cookie",
         _EXCHANGE,
         "elif outcome.expire or (names and event):",
         "elif names and event:",
-        f"{_IDS}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
+        f"{_LIFE}::test_item_10_logout_ends_record_and_cookie[memory-wsgi]",
     ),
     *(
         Mutation(
@@ -169,7 +171,7 @@ _IDENTITY = [
             "            present = await self.records.store.get(self.key + base.id)\n"
             "            if await self.records.write(present, new):\n"
             "                draft.base = self.records.remember(new)\n",
-            f"{_IDS}::{test}",
+            f"{_LIFE}::{test}",
         )
         for what, test in (
             (
@@ -187,7 +189,7 @@ _IDENTITY = [
         _RECORDS,
         "        return self.store.swap(self.key + new.id, old, new.raw, self._ttl(new.record))\n",
         "        return self.store.put(self.key + new.id, new.raw, self._ttl(new.record))\n",
-        f"{_IDS}::test_item_11_what_ends_after_a_logout_brings_nothing_back[memory-wsgi]",
+        f"{_LIFE}::test_item_11_what_ends_after_a_logout_brings_nothing_back[memory-wsgi]",
     ),
     Mutation(
         "12: a reader follows the note of a rotation",
@@ -198,7 +200,7 @@ _IDENTITY = [
         "                base = await self.records.again(draft.forwarded, 0)\n"
         "                return Draft(self._codec, self._clock(), base)\n"
         "            return draft if draft.doubt is None else await self.look_closer(draft)\n",
-        f"{_IDS}::test_item_12_what_ends_after_a_rotation_writes_to_the_new_record"
+        f"{_LIFE}::test_item_12_what_ends_after_a_rotation_writes_to_the_new_record"
         "[rotate-memory-asgi]",
     ),
     Mutation(
@@ -206,14 +208,14 @@ _IDENTITY = [
         _POLICY,
         "        idle = now - record.seen >= self.idle_timeout + self.touch_every\n",
         "        idle = False\n",
-        f"{_IDS}::test_item_13_an_idle_session_is_over_by_our_own_clock[memory-wsgi]",
+        f"{_LIFE}::test_item_13_an_idle_session_is_over_by_our_own_clock[memory-wsgi]",
     ),
     Mutation(
         "14: a session in use never ends",
         _POLICY,
         "        return idle or now - record.created >= self.lifetime\n",
         "        return idle\n",
-        f"{_IDS}::test_item_14_nothing_extends_a_lifetime[memory-wsgi]",
+        f"{_LIFE}::test_item_14_nothing_extends_a_lifetime[memory-wsgi]",
     ),
     Mutation(
         "14: a rotation begins a new life",
@@ -221,7 +223,7 @@ _IDENTITY = [
         '        return record._replace(reserved={**record.reserved, "turned": now})\n',
         '        reserved = {**record.reserved, "turned": now}\n'
         "        return record._replace(reserved=reserved, created=now)\n",
-        f"{_IDS}::test_item_14_nothing_extends_a_lifetime[memory-wsgi]",
+        f"{_LIFE}::test_item_14_nothing_extends_a_lifetime[memory-wsgi]",
     ),
     *(
         Mutation(
@@ -229,7 +231,7 @@ _IDENTITY = [
             "session/presets.py",
             old,
             new,
-            f"{_IDS}::test_item_14_presets_keep_to_the_figures_of_nist[memory-wsgi]",
+            f"{_LIFE}::test_item_14_presets_keep_to_the_figures_of_nist[memory-wsgi]",
         )
         for what, old, new in (
             (
@@ -245,7 +247,7 @@ _IDENTITY = [
         "session/sealed.py",
         "self._settings.times.is_over(record, now)",
         "False",
-        f"{_IDS}::test_item_15_no_cookie_has_to_expire_for_a_session_to_be_over[cookie-wsgi]",
+        f"{_LIFE}::test_item_15_no_cookie_has_to_expire_for_a_session_to_be_over[cookie-wsgi]",
     ),
 ]
 
@@ -427,49 +429,49 @@ _CACHES = [
         _EXCHANGE,
         "            headers = vary_by(headers, transport.header)\n",
         "",
-        f"{_COOKIES}::test_item_28_any_look_at_a_session_makes_the_answer_vary[memory-wsgi]",
+        f"{_ANSWERS}::test_item_28_any_look_at_a_session_makes_the_answer_vary[memory-wsgi]",
     ),
     Mutation(
         "28: a look that reads no value goes unnoticed",
         "session/session.py",
         "        self.accessed = True\n        if self._draft is None",
         "        if self._draft is None",
-        f"{_COOKIES}::test_item_28_any_look_at_a_session_makes_the_answer_vary[memory-wsgi]",
+        f"{_ANSWERS}::test_item_28_any_look_at_a_session_makes_the_answer_vary[memory-wsgi]",
     ),
     Mutation(
         "28: a name stands in Vary twice",
         _HEADERS,
         'if "*" in named or name.lower() in named:',
         'if "*" in named:',
-        f"{_COOKIES}::test_item_28_vary_is_merged[memory-wsgi]",
+        f"{_ANSWERS}::test_item_28_vary_is_merged[memory-wsgi]",
     ),
     Mutation(
         "28: a star does not stay alone",
         _HEADERS,
         'if "*" in named or name.lower() in named:',
         "if name.lower() in named:",
-        f"{_COOKIES}::test_item_28_vary_is_merged[memory-wsgi]",
+        f"{_ANSWERS}::test_item_28_vary_is_merged[memory-wsgi]",
     ),
     Mutation(
         "29: what sets a cookie may be stored",
         _EXCHANGE,
         "        return forbid_storing(headers) + ours\n",
         "        return headers + ours\n",
-        f"{_COOKIES}::test_item_29_what_sets_a_cookie_is_stored_nowhere[memory-wsgi]",
+        f"{_ANSWERS}::test_item_29_what_sets_a_cookie_is_stored_nowhere[memory-wsgi]",
     ),
     Mutation(
         "29: fields that overrule Cache-Control stay",
         _HEADERS,
         'key.endswith("cdn-cache-control")',
         'key.endswith("never")',
-        f"{_COOKIES}::test_item_29_what_sets_a_cookie_is_stored_nowhere[memory-wsgi]",
+        f"{_ANSWERS}::test_item_29_what_sets_a_cookie_is_stored_nowhere[memory-wsgi]",
     ),
     Mutation(
         "29: our own cache keeps what looked at a session",
         "web/httpcache/rules.py",
         "    if answer.touched:\n",
         "    if False:\n",
-        f"{_COOKIES}::test_item_29_nor_one_that_looks_at_it_after_the_headers[memory-wsgi]",
+        f"{_ANSWERS}::test_item_29_nor_one_that_looks_at_it_after_the_headers[memory-wsgi]",
     ),
 ]
 
@@ -479,14 +481,14 @@ _SILENCE = [
         _ENGINE,
         "expire=draft.expire and base is None)",
         "expire=base is None)",
-        f"{_COOKIES}::test_item_30_a_cookie_is_set_only_when_something_changed[memory-wsgi]",
+        f"{_ANSWERS}::test_item_30_a_cookie_is_set_only_when_something_changed[memory-wsgi]",
     ),
     Mutation(
         "30: a sealed cookie is sent with every answer",
         "session/sealed.py",
         "            if same and not must and not settings.times.must_touch(base.record, now):\n",
         "            if False:\n",
-        f"{_COOKIES}::test_item_30_a_304_and_a_static_file_have_none[cookie-wsgi]",
+        f"{_ANSWERS}::test_item_30_a_304_and_a_static_file_have_none[cookie-wsgi]",
     ),
 ]
 

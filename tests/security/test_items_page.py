@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-import mutations_1_30
+from switched_off import MUTATIONS
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "explain" / "security.md"
@@ -34,6 +34,6 @@ def test_each_item_has_a_row_that_names_its_test() -> None:
 
 
 def test_each_item_is_switched_off_once() -> None:
-    names = [str(mutation) for mutation in mutations_1_30.MUTATIONS]
+    names = [str(mutation) for mutation in MUTATIONS]
     assert len(set(names)) == len(names)
-    assert {int(name.partition(":")[0]) for name in names} == ITEMS - {PROOF}
+    assert {int(name.partition(":")[0]) for name in names} >= ITEMS - {PROOF}

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import mutations_1_30
-import mutations_keys
 import pytest
+from switched_off import MUTATIONS
 
 from mutation import Mutation, check
-
-MUTATIONS = [*mutations_1_30.MUTATIONS, *mutations_keys.MUTATIONS]
 
 
 @pytest.mark.slow
