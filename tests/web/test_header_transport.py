@@ -168,6 +168,7 @@ SHARED = {
     "private, max-age=60": "private, max-age=60",
     "no-store": "no-store",
     "public, no-store": "public, no-store",
+    "must-understand, no-store": "private, must-understand, no-store",
 }
 
 

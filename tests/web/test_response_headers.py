@@ -49,6 +49,15 @@ def test_vary_names_the_header_once(before: Pairs, after: Pairs) -> None:
             [("Surrogate-Control", "max-age=60"), ("Cache-Control", "no-store")],
             [("Cache-Control", "no-store")],
         ),
+        ([("X-Accel-Expires", "60"), ("Edge-Control", "x")], [("Cache-Control", "no-store")]),
+        (
+            [("Cache-Control", "must-understand, no-store, max-age=60")],
+            [("Cache-Control", "no-store")],
+        ),
+        (
+            [("Cache-Control", "no-store, max-age=60"), ("Cache-Control", "Must-Understand")],
+            [("Cache-Control", "no-store")],
+        ),
     ],
 )
 def test_no_cache_may_store_what_sets_a_cookie(before: Pairs, after: Pairs) -> None:

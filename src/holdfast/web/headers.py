@@ -30,6 +30,7 @@ RETRY_AFTER = 5
 """Seconds after which a client may try again when a store did not answer."""
 
 _NO_STORE = ("Cache-Control", "no-store")
+_OF_PRODUCTS = {"surrogate-control", "edge-control", "x-accel-expires"}
 _QUOTED = re.compile(r'"[^"]*"')
 _BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # a comma that is in no quotes
 _SHARED = re.compile(r"(?i)(public|s-maxage|private|proxy-revalidate)\b")
@@ -62,29 +63,28 @@ def _varied(headers: Headers, name: str) -> Headers:
 def forbid_storing(headers: Headers) -> Headers:
     """Return `headers` with `Cache-Control: no-store`, and without what would overrule it.
 
-    A `Cache-Control` that has `no-store` already stays as it is. The targeted fields of RFC 9213
-    (`CDN-Cache-Control` and its kin) and `Surrogate-Control` go: a cache would prefer them.
+    A `Cache-Control` that has `no-store` already stays as it is, unless `must-understand` is there
+    too: a cache that knows that word ignores the other (RFC 9111, 5.2.2.3). The targeted fields of
+    RFC 9213 (`CDN-Cache-Control` and its kin) and those of single products go: their caches would
+    prefer them.
     """
     kept, said = _for_caches(headers)
-    if not said:
-        kept.append(_NO_STORE)
-        return kept
-    if "no-store" in _words(said):
-        return kept + said
-    return [*kept, _NO_STORE]
+    return kept + (said if _is_stored_nowhere(_words(said)) else [_NO_STORE])
 
 
 def forbid_sharing(headers: Headers) -> Headers:
     """Return `headers` with `Cache-Control: private`, and without what would overrule it.
 
     How long the client itself may keep the answer stays as it was said; `public` and `s-maxage` go,
-    and what speaks to shared caches alone. A bare `no-store` or `private` stays as it is.
+    and what speaks to shared caches alone. Where nobody or only the client may store it anyway, the
+    `Cache-Control` stays as it is.
     """
     kept, said = _for_caches(headers)
-    if not {"no-store", "private"}.isdisjoint(_words(said)):
+    words = _words(said)
+    if "private" in words or _is_stored_nowhere(words):
         return kept + said
-    words = [word.strip() for _, value in said for word in _BETWEEN.split(value)]
-    left = [word for word in words if word and not _SHARED.match(word)]
+    parts = [part.strip() for _, value in said for part in _BETWEEN.split(value)]
+    left = [part for part in parts if part and not _SHARED.match(part)]
     return [*kept, ("Cache-Control", ", ".join(["private", *left]))]
 
 
@@ -96,7 +96,7 @@ def _for_caches(headers: Headers) -> tuple[Headers, Headers]:
         key = header[0].lower()
         if key == "cache-control":
             said.append(header)
-        elif not key.endswith("cdn-cache-control") and key != "surrogate-control":
+        elif not key.endswith("cdn-cache-control") and key not in _OF_PRODUCTS:
             kept.append(header)
     return kept, said
 
@@ -105,6 +105,10 @@ def _words(said: Headers) -> set[str]:
     """Return the directives without argument, in lower case."""
     plain = ",".join(_QUOTED.sub("", value) for _, value in said)
     return {word.strip() for word in plain.lower().split(",")}
+
+
+def _is_stored_nowhere(words: set[str]) -> bool:
+    return "no-store" in words and "must-understand" not in words
 
 
 def unavailable() -> Answer:
