@@ -149,6 +149,71 @@ def test_051_a_websocket_stays_open_while_its_session_lives() -> None:
     assert [one.get("text") for one in peer.heard] == [None, "0", "1", "2", "1001"]
 
 
+def rotate(sessions: Sessions, session: Any) -> None:
+    session.rotate()
+    sessions.commit(session)
+
+
+def sign_in(user: str) -> Callable[[Sessions, Any], None]:
+    def act(sessions: Sessions, session: Any) -> None:
+        session.login(user)
+        sessions.commit(session)
+
+    return act
+
+
+def log_out(sessions: Sessions, session: Any) -> None:
+    session.logout()
+    sessions.commit(session)
+
+
+def revoke(sessions: Sessions, _session: Any) -> None:
+    assert sessions.revoke("ada") == 1
+
+
+def revoke_the_others(sessions: Sessions, session: Any) -> None:
+    assert sessions.revoke("ada", keep=session) == 0
+
+
+MEANWHILE = {
+    "a rotation": (rotate, True),
+    "a new login of the same user": (sign_in("ada"), True),
+    "the login of another": (sign_in("eve"), False),
+    "a logout": (log_out, False),
+    "a revocation": (revoke, False),
+    "a revocation of the others": (revoke_the_others, True),
+}
+
+
+@pytest.mark.parametrize("case", MEANWHILE)
+def test_051_what_other_requests_do_to_the_session_decides(case: str) -> None:
+    act, stays = MEANWHILE[case]
+
+    async def scene(shop: Shop, peer: Peer) -> None:
+        session = shop.sessions.load(shop.token)
+        session.login("ada")
+        token = shop.sessions.commit(session).token
+        looked, is_alive = asyncio.Semaphore(0), shop.sessions.aio.is_alive
+
+        async def counted(session: Any) -> bool:
+            looked.release()
+            return await is_alive(session)
+
+        shop.answer_with(counted)
+        running = shop.open(echo, peer, token)
+        await peer.hear(1)
+        act(shop.sessions, shop.sessions.load(token))
+        if stays:
+            for _ in range(3):
+                await looked.acquire()
+            assert not running.done()
+            peer.say("websocket.disconnect", code=1001)
+        await running
+
+    _, peer = play(scene)
+    assert (CLOSED in peer.heard) is not stays
+
+
 def test_054_a_websocket_stays_open_while_the_store_is_down() -> None:
     async def scene(shop: Shop, peer: Peer) -> None:
         answers = [None, None, True, None, False]
