@@ -19,7 +19,7 @@ from holdfast.codec.typed import Form, form_of
 from holdfast.errors import CodecError, ConfigError
 from holdfast.signing import Key, KeyRing
 
-NEW, OLD = b"a-new-secret-of-forty-random-bytes-7fk2q", b"the-old-one-of-forty-bytes-x93hs02lkd81m"
+NEW, OLD = b"q7Xw2mT9vLb4Zr8kYc1Nf6Hs3Jd5Gp0AeUiO7fk2q", b"Vx93hs02lkd81mPz6Rt4Wy7Bn5Cq1Fj8Ku3Ea0Ih"
 SPACE = Space("shop")
 FORM = form_of(Price, where="shop.load")
 FINGERPRINT = FORM.fingerprint if FORM else b""

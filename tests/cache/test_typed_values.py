@@ -23,7 +23,7 @@ from holdfast.store.protocol import Store
 from holdfast.store.registry import open_store
 from holdfast.testing.clock import ManualClock
 
-NEW, OLD = b"a-new-secret-of-forty-random-bytes-7fk2q", b"the-old-one-of-forty-bytes-x93hs02lkd81m"
+NEW, OLD = b"q7Xw2mT9vLb4Zr8kYc1Nf6Hs3Jd5Gp0AeUiO7fk2q", b"Vx93hs02lkd81mPz6Rt4Wy7Bn5Cq1Fj8Ku3Ea0Ih"
 
 
 @pytest.fixture
