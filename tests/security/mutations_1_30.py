@@ -8,6 +8,7 @@ _IDS = "tests/security/test_id_items.py"
 _LIFE = "tests/security/test_life_items.py"
 _COOKIES = "tests/security/test_cookie_items.py"
 _ANSWERS = "tests/security/test_answer_items.py"
+_TOKENS = "tests/security/test_header_items.py"
 _TOKEN = "session/token.py"
 _COOKIE = "web/cookie.py"
 _TRANSPORT = "web/transport.py"
@@ -475,6 +476,37 @@ _CACHES = [
     ),
 ]
 
+_IN_HEADERS = [
+    Mutation(
+        "10: what the browser keeps of the site stays after a logout",
+        _EXCHANGE,
+        "            ours += transport.farewell\n",
+        "            pass\n",
+        f"{_LIFE}::test_item_10_a_logout_may_clear_what_the_browser_keeps[memory-wsgi]",
+    ),
+    Mutation(
+        "22: of two headers the first is used",
+        "web/token_header.py",
+        '_TOKEN.fullmatch(token := raw.strip(" \\t"))',
+        '_TOKEN.fullmatch(token := raw.partition(",")[0].strip(" \\t"))',
+        f"{_TOKENS}::test_item_22_of_two_headers_none_is_used[memory-wsgi]",
+    ),
+    Mutation(
+        "27: a header may be called anything",
+        "web/token_header.py",
+        "        if _NAME.fullmatch(self.name) is None:\n",
+        "        if False:\n",
+        f"{_TOKENS}::test_item_27_only_a_name_can_be_a_header",
+    ),
+    Mutation(
+        "28: caches are not told whose answer it is",
+        _EXCHANGE,
+        "            if transport.personal:\n",
+        "            if False:\n",
+        f"{_TOKENS}::test_item_28_what_looked_at_a_session_is_private[memory-wsgi]",
+    ),
+]
+
 _SILENCE = [
     Mutation(
         "30: who has no session is told to forget one",
@@ -492,4 +524,4 @@ _SILENCE = [
     ),
 ]
 
-MUTATIONS = [*_IDENTITY, *_COOKIE_RULES, *_CACHES, *_SILENCE]
+MUTATIONS = [*_IDENTITY, *_COOKIE_RULES, *_CACHES, *_IN_HEADERS, *_SILENCE]

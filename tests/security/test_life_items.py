@@ -111,6 +111,15 @@ def test_item_10_logout_ends_record_and_cookie(visit: Visit, place: Place) -> No
         assert old.cookies["__Secure-shop"] not in set_line
 
 
+@everywhere
+def test_item_10_a_logout_may_clear_what_the_browser_keeps(visit: Visit, place: Place) -> None:
+    for asked, said in ((True, ['"cache", "storage"']), (False, [])):
+        visitor = visit(place, transport=Cookie(clear_site_data=asked)).writer()
+        assert visitor.get("/login").all("clear-site-data") == []
+        assert visitor.get("/logout").all("clear-site-data") == said
+        assert visitor.get("/logout").all("clear-site-data") == []
+
+
 def late(site: Any, visitor: Visitor, path: str, finish: Callable[[Any], object]) -> Visitor:
     """Let another tab ask for `path` while a request is under way that then does `finish`.
 
