@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from session_scene import Act, Data, Play, ended, key_of, message, play, put, sent
+from session_scene import Act, Data, Play, ended, key_of, message, note_to, play, put, sent
 
 from holdfast.session import Outcome, Session
 from holdfast.session.data import Record, encode
+from holdfast.session.token import id_of, new_token
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
 
 BASE: Data = {"old": 1, "count": 5, "list": ["a"]}
@@ -134,6 +135,25 @@ def test_destroy_follows_notes_to_the_record() -> None:
         return Scene([rotations(), play.home.adestroy(handle)], check)
 
     assert play_every_order(scene) > 30
+
+
+def test_two_logouts_with_the_old_token_both_end_the_rotated_session() -> None:
+    """Neither may say that all is done while the other is half way, and then crashes."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, {})
+        old = new_token()
+        play.put(old, note_to(play.token))
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if not all(end.crashed for end in ends):
+                assert play.records() == []
+
+        late = id_of(old) or ""
+        return Scene([play.home.adestroy(late), play.home.adestroy(late)], check)
+
+    assert play_every_order(scene, crash=[0, 1]) > 10
 
 
 def test_a_logout_with_the_old_token_ends_the_rotated_session() -> None:

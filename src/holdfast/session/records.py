@@ -226,7 +226,10 @@ class Records:
             await self._waits.sleep(random.uniform(0.0, longest))  # noqa: S311 - no secret
 
     async def destroy(self, handle: str, of: str | int | None = None) -> bool:
-        """Remove the record with this id, and the one a forward note there leads to.
+        """Remove the record with this id, or the one that forward notes there lead to.
+
+        The notes go last. As long as there is a record, whoever else ends the session finds it, and
+        what was cut off is done by being asked again.
 
         Args:
             handle: The id.
@@ -235,31 +238,33 @@ class Records:
         Returns:
             Whether there was anything.
         """
-        gone, target = False, handle
-        for _ in range(CHAIN + 1):
-            removed, found = await self._remove(target, of)
-            if not removed:
-                break
-            gone = True
-            self.tell("destroyed", target)
-            if not isinstance(found, Note):
-                break
-            target = found.target
-        return gone
-
-    async def _remove(self, handle: str, of: str | int | None) -> tuple[bool, Record | Note | None]:
-        """Remove what stands there by swapping away just what was read; return what it was."""
+        notes = dict[str, bytes]()
         for attempt in range(ATTEMPTS):
-            raw = await self.store.get(self.key + handle)
+            handle, raw = await self._end(handle, notes)
             found = None if raw is None else self.read(handle, raw)
-            anothers = of is not None and isinstance(found, Record) and found.user != of
-            if raw is None or anothers:
-                return False, None
-            if await self.swap(handle, raw, None):
-                self.recent.pop(handle, None)
-                return True, found
+            if of is not None and isinstance(found, Record) and found.user != of:
+                return False
+            if raw is None or await self.swap(handle, raw, None):
+                break
             await self.pause(attempt)
-        raise self.busy()
+        else:
+            raise self.busy()
+        if raw is not None:
+            self.recent.pop(handle, None)
+            self.tell("destroyed", handle)
+        for rotated, note in notes.items():
+            await self.discard(rotated, note)
+        return raw is not None or bool(notes)
+
+    async def _end(self, handle: str, notes: dict[str, bytes]) -> tuple[str, bytes | None]:
+        """Return where forward notes end, and what stands there; add them to `notes`."""
+        while (raw := await self.store.get(self.key + handle)) is not None:
+            found = self.read(handle, raw)
+            if not isinstance(found, Note) or handle in notes:
+                break
+            notes[handle] = raw
+            handle = found.target
+        return handle, raw
 
     async def discard(self, handle: str, raw: bytes) -> None:
         """Remove a record nobody needs if it still is what was read; failing to is no matter."""
