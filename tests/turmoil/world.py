@@ -25,6 +25,7 @@ from holdfast.store.abilities import CanScan
 from holdfast.store.protocol import OpenStore
 from turmoil.actor import Actor, Tasks, Threads, overhear
 from turmoil.board import Board
+from turmoil.gate import Gate
 from turmoil.journal import Journal, Sight, Told, read_journals
 from turmoil.judge import Wipe, faults_of, history_of
 
@@ -100,15 +101,8 @@ class World:
 
     def __enter__(self) -> Self:
         for number in range(PROCESSES):
-            self._start(number, f"{number}.{next(self._generations)}", 0.0)
-        until = time.monotonic() + _PATIENCE
-        while len([*self.plan.folder.glob("*.ready")]) < PROCESSES:
-            assert time.monotonic() < until, "the processes do not come up"
-            time.sleep(0.01)
-        self._until = time.monotonic() + self.plan.seconds
-        draft = self.plan.folder / "draft-go"
-        draft.write_text(str(self._until))
-        draft.replace(self.plan.folder / "go")
+            self._start(number, next(self._generations))
+        self._until = Gate(self.plan.folder).open(PROCESSES, self.plan.seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -139,11 +133,11 @@ class World:
         process.kill()
         process.join()
         self._killed.add(process.name)
-        self._start(number, f"{number}.{generation}", self._until)
+        self._start(number, generation)
 
-    def _start(self, number: int, name: str, until: float) -> None:
-        arguments = (self.plan, name, until)
-        process = self._spawn.Process(target=_live, args=arguments, name=name, daemon=True)
+    def _start(self, number: int, generation: int) -> None:
+        name = f"{number}.{generation}"
+        process = self._spawn.Process(target=_live, args=[self.plan, name], name=name, daemon=True)
         process.start()
         self._processes[number] = process
 
@@ -237,7 +231,7 @@ def _sight(line: str, handle: str, raw: bytes) -> Sight:
 # One process
 
 
-def _live(plan: Plan, name: str, until: float) -> None:
+def _live(plan: Plan, name: str) -> None:
     """Be one process: of tasks if its number is odd."""
     store, sessions = plan.open()
     actors = []
@@ -248,8 +242,7 @@ def _live(plan: Plan, name: str, until: float) -> None:
         journal = Journal(plan.folder, who)
         actor = Actor(face, Board(plan.folder), journal, chance, logins=plan.logins)
         actors.append((actor, journal))
-    (plan.folder / f"{name}.ready").touch()
-    until = until or _told_to_go(plan.folder)
+    until = Gate(plan.folder).wait(name)
     if isinstance(face, Tasks):
         asyncio.run(_live_in_loop(store, actors, until))
     else:
@@ -278,11 +271,3 @@ async def _act(actor: Actor, journal: Journal, until: float) -> None:
     except Exception:  # noqa: BLE001 - the judge is told
         journal.broke(traceback.format_exc())
     journal.close()
-
-
-def _told_to_go(folder: Path) -> float:
-    patience = time.monotonic() + _PATIENCE
-    while not (folder / "go").exists():
-        assert time.monotonic() < patience, "nobody says go"
-        time.sleep(0.01)
-    return float((folder / "go").read_text())
