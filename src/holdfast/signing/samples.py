@@ -35,7 +35,8 @@ WORDS = sorted(
         "variable encryption encrypt fallback temporary temp awesome great particularly sign data "
         "openssl rand hex base64 256 512 128 16 a-z 1q2w3e4r 5t6y7u8i 9o0p 1qaz2wsx 3edc4rfv "
         "quick brown fox jumps over lazy dog access refresh api server client database nobody "
-        "knows know will ever can cannot may more than no yes need needs enough new old real"
+        "knows know will ever can cannot may more than no yes need needs enough new old real "
+        "urlsafe nbytes postgres"
     ).split(),
     key=len,
     reverse=True,
