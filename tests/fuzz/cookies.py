@@ -40,6 +40,11 @@ HEADERS = [
         f"{NAME}=2.{'A' * 22}; {NAME}.1=a; {NAME}.2=b",
         header(CHUNKED, "ab" * 2000),
         ";;; ; =; ==;",
+        f"{NAME}=\xa01\x85",
+        f" {NAME}=\x1c1\xa0; __Host%2Dsid=4",
+        f"{NAME}=\x0b1\x0c; a=b;{NAME}=\x1f2\xa0",
+        f"{NAME}=1; " + "; ".join(f"{NAME}.{number}=1" for number in range(25)),
+        "; ".join(f"{NAME}.{number}=1" for number in [*range(25), 1]),
     )
 ]
 

@@ -45,6 +45,8 @@ SEALED = [
     *MADE,
     *(base64.urlsafe_b64encode(message).rstrip(b"=") for message in MADE),
     TOKEN.encode(),
+    TOKEN[:-1].encode() + b"B",  # the same bytes, spelled otherwise
+    TOKEN.encode() + b"\n",
     MASKED.encode(),
 ]
 
