@@ -356,6 +356,21 @@ def test_an_error_of_the_application_is_its_own() -> None:
     assert shop.sessions.load(shop.token)["said"] == "before"
 
 
+def test_051_a_check_of_the_user_that_fails_closes_the_websocket_and_is_told_to_the_server() -> (
+    None
+):
+    async def scene(shop: Shop, peer: Peer) -> None:
+        async def is_alive(_session: Any) -> bool:
+            raise Oops
+
+        shop.answer_with(is_alive)
+        with pytest.raises(Oops):
+            await shop.open(echo, peer)
+
+    _, peer = play(scene)
+    assert peer.heard == [{"type": "websocket.accept"}, CLOSED]
+
+
 def test_053_a_websocket_that_is_cancelled_leaves_no_task() -> None:
     async def scene(shop: Shop, peer: Peer) -> None:
         running = shop.open(echo, peer)

@@ -48,15 +48,21 @@ async def serve_watched(
         if not socket.over.done():
             watching.cancel()  # else it is closing the websocket, and the peer has to hear of it
         await asyncio.wait([watching, *socket.waiting()])
+        if not watching.cancelled():
+            watching.result()  # what a `check_user` of the application raised
 
 
 async def _watch(socket: "_Socket", exchange: Exchange, every: float) -> None:
     """Close `socket` once its session is gone."""
     alive = True
-    while alive:
-        await asyncio.sleep(every)
-        with contextlib.suppress(StoreError):
-            alive = await exchange.sessions.aio.is_alive(exchange.session)
+    try:
+        while alive:
+            await asyncio.sleep(every)
+            with contextlib.suppress(StoreError):
+                alive = await exchange.sessions.aio.is_alive(exchange.session)
+    except Exception:  # of the application's `check_user`: nobody stays who cannot be asked for
+        await socket.close()
+        raise
     await socket.close()
 
 
