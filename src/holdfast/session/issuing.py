@@ -144,9 +144,12 @@ class Issuing:
         if await self._users.enter(new, old):
             self._records.tell("login", new.id, user=sign_in.user)
             return
-        draft.base = await self._signed_out(new)
-        if draft.base is None:
+        left = draft.base = await self._signed_out(new)
+        if left is None:
             draft.drop()
+        elif not (old or left.record.data or left.record.messages or draft.csrf):
+            await self._records.discard(left.id, left.raw)  # he came with nothing
+            draft.base = draft.unsent = draft.token = None
         draft.settle(changes)
         self._records.tell("login_refused", new.id, user=sign_in.user)
         raise TooManySessions(self._settings.max_sessions or 0)
