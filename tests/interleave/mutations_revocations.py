@@ -22,8 +22,8 @@ MUTATIONS = [
     Mutation(
         "a rotation asks nobody whether there was a logout",
         _CARRIER,
-        "            if not moved:\n",
-        "            if False:\n",
+        '        else:\n            return self._dropped(draft, old.id, "destroyed")\n',
+        "",
         f"{_ORDERS}::test_no_cookie_outlives_a_logout",
     ),
     Mutation(

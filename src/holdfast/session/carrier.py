@@ -7,6 +7,7 @@ revocations nothing here waits, and nothing but time ends a cookie that somebody
 import inspect
 
 from holdfast.errors import ConfigError, SessionCommitted, StoreError
+from holdfast.session.data import Record
 from holdfast.session.draft import Draft
 from holdfast.session.operations import NOTHING_DONE, Changes
 from holdfast.session.outcome import NOTHING, Outcome
@@ -164,46 +165,39 @@ class Carrier:
 
     async def _send(self, draft: Draft, changes: Changes) -> str | None:
         """Return the token the client is to hold, if that is another one."""
-        old, sign_in = draft.base, draft.sign_in
-        new = self._sealed.next(draft, changes)
-        if new is None:
+        old, record = draft.base, self._sealed.next(draft, changes)
+        if record is None:
             return None
-        if draft.forwarded is not None:
-            self._dropped(draft, draft.forwarded, "forwarded")
-            return None
-        renewed = old is not None and new.id != old.id
-        rows = self._revocations if renewed or sign_in is not None else None
-        if rows is not None and new.record.user is not None:
-            epoch = await rows.epoch(new.record.user, None if sign_in is not None else old)
-            if epoch is None:
-                draft.expire = True
-                self._dropped(draft, new.id, "revoked")
-                return None
-            new = with_epoch(new, epoch)
-        new, token = self._sealed.close(new)
-        if rows is not None and old is not None:
-            moved = await rows.move(old, new.id, follow=sign_in is not None)
-            if not moved:
-                self._dropped(draft, old.id, "destroyed")
-                return None
-        self._went(draft, new)
+        if old is None or record.rev != old.record.rev:
+            return await self._issue(draft, record)
+        draft.base, token = self._sealed.close(record)
         return token
 
-    def _went(self, draft: Draft, new: Base) -> None:
-        """Note that the client is sent `new`, and tell what that means."""
-        old, sign_in, tell = draft.base, draft.sign_in, self._settings.tell
-        draft.base = new
-        if draft.rotating or draft.renewed is not None:
-            draft.rotating, draft.renewed = False, None
+    async def _issue(self, draft: Draft, record: Record) -> str | None:
+        """Return the token of a session under a new handle; None if it was ended meanwhile."""
+        old, sign_in, rows, tell = draft.base, draft.sign_in, self._revocations, self._settings.tell
+        if draft.forwarded is not None:
+            return self._dropped(draft, draft.forwarded, "forwarded")
+        if rows is not None and record.user is not None:
+            epoch = await rows.epoch(record.user, None if sign_in is not None else old)
+            if epoch is None:
+                draft.expire = True
+                return self._dropped(draft, record.rev.hex(), "revoked")
+            record = with_epoch(record, epoch)
+        new, token = self._sealed.close(record)
         if old is None:
             tell("created", new.id)
-        elif new.id != old.id:
+        elif rows is None or await rows.move(old, new.id, follow=sign_in is not None):
             tell("rotated", old.id, to=new.id)
+        else:
+            return self._dropped(draft, old.id, "destroyed")
         if sign_in is not None:
-            draft.sign_in = None
             tell("login", new.id, user=sign_in.user)
+        draft.base, draft.sign_in, draft.rotating, draft.renewed = new, None, False, None
+        return token
 
-    def _dropped(self, draft: Draft, handle: str, reason: str) -> None:
-        """Let go of a session that is not ours to send any more."""
+    def _dropped(self, draft: Draft, handle: str, reason: str) -> str | None:
+        """Let go of a session that is not ours to send any more; return no token."""
         draft.drop()
         self._settings.tell("conflict_dropped", handle, reason=reason)
+        return None

@@ -15,6 +15,7 @@ is to live longer gets another one.
 import secrets
 
 from holdfast.errors import StoreTimeout
+from holdfast.session.data import Record
 from holdfast.session.index import key_of
 from holdfast.session.records import ATTEMPTS, Settings
 from holdfast.session.sealed import SKEW
@@ -139,10 +140,9 @@ class Revocations:
         return f"{self._settings.prefix}e:{key_of(user)}"
 
 
-def with_epoch(base: Base, epoch: bytes) -> Base:
-    """Return `base` under this epoch of its user."""
-    reserved = {**base.record.reserved, _EPOCH: epoch}
-    return base._replace(record=base.record._replace(reserved=reserved))
+def with_epoch(record: Record, epoch: bytes) -> Record:
+    """Return `record` under this epoch of its user."""
+    return record._replace(reserved={**record.reserved, _EPOCH: epoch})
 
 
 def is_revoked(row: bytes | None, base: Base) -> bool:

@@ -7,6 +7,7 @@ its time is not known here: see `revocations.py`.
 """
 
 from holdfast.codec.seal import Seal
+from holdfast.codec.text import from_text
 from holdfast.errors import CodecError, SessionTooLarge
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, decode, encode, made
@@ -46,22 +47,23 @@ class Sealed:
         """Return the draft of what `token` holds; of a new session if it is not ours or over."""
         settings = self._settings
         now = settings.clock()
-        base = None if token is None else self._read(token, now)
+        if token is None or len(token) > self._room:
+            return Draft(settings.codec, now)
+        try:
+            message = from_text(token)
+            base = self._read(self._seal.unseal(message, self._bound_name), now)
+        except CodecError:
+            settings.tell("rejected", "")
+            return Draft(settings.codec, now)
         draft = Draft(settings.codec, now, base)
-        if token is not None and base is not None:
-            draft.came = base
-            draft.old_key = not self._seal.ring.is_newest(token)
+        draft.came = base
+        if not self._seal.ring.is_newest(message):
+            draft.old_key = True
         return draft
 
-    def _read(self, token: str, now: float) -> Base | None:
-        """Return what `token` holds if it counts at `now`."""
-        if len(token) > self._room:
-            return None
-        try:
-            raw = unpad(self._seal.unseal_text(token, self._bound_name))
-        except CodecError:
-            self._settings.tell("rejected", "")
-            return None
+    def _read(self, padded: bytes, now: float) -> Base | None:
+        """Return the session in `padded` if it counts at `now`."""
+        raw = unpad(padded)
         record = None if raw is None else decode(raw)
         if raw is None or not isinstance(record, Record):
             self._settings.tell("corrupt", "")
@@ -73,8 +75,8 @@ class Sealed:
             return None
         return Base(handle, raw, record)
 
-    def next(self, draft: Draft, changes: Changes) -> Base | None:
-        """Return the session the client is to hold; None if it holds the right one."""
+    def next(self, draft: Draft, changes: Changes) -> Record | None:
+        """Return what the client is to hold, its handle as `rev`; None if it has the right one."""
         settings, base, sign_in = self._settings, draft.base, draft.sign_in
         now = settings.clock()
         if base is None:
@@ -96,20 +98,19 @@ class Sealed:
             handle = (id_of(new_token()) or "") if renewed else base.id
         if sign_in is not None:
             record = sign_in.enter(record, changes.reserved)
-        record = made((bytes.fromhex(handle), *record[1:]))
-        return Base(handle, b"", record)
+        return made((bytes.fromhex(handle), *record[1:]))
 
-    def close(self, base: Base) -> tuple[Base, str]:
-        """Return `base` with its bytes, and the token that holds it.
+    def close(self, record: Record) -> tuple[Base, str]:
+        """Return the session of `record`, and the token that holds it.
 
         Raises:
             SessionTooLarge: It does not fit.
         """
-        raw = encode(base.record)
+        raw = encode(record)
         token = self._seal.seal_text(pad(raw), self._bound_name)
         if len(token) > self._room:
-            raise SessionTooLarge(len(token), self._room, _biggest(base.record))
-        return Base(base.id, raw, base.record), token
+            raise SessionTooLarge(len(token), self._room, _biggest(record))
+        return Base(record.rev.hex(), raw, record), token
 
 
 def pad(raw: bytes) -> bytes:
