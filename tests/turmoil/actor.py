@@ -98,12 +98,9 @@ class Actor:
         board: Where tokens are found.
         journal: Where it writes.
         chance: What it draws from.
-        logins: Whether anybody signs in here.
     """
 
-    def __init__(
-        self, face: Face, board: Board, journal: Journal, chance: random.Random, *, logins: bool
-    ) -> None:
+    def __init__(self, face: Face, board: Board, journal: Journal, chance: random.Random) -> None:
         self._face = face
         self._board = board
         self._journal = journal
@@ -117,7 +114,7 @@ class Actor:
             self._login,
             self._clear,
         ]
-        self._weights = [20, 80, 4, 1, 1, 3 if logins else 0, 2]
+        self._weights = [20, 80, 4, 1, 1, 3, 4]
 
     async def act(self, until: float) -> None:
         """Visit places at random until then."""

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -47,7 +48,6 @@ class Plan:
         timeout: How long they wait for an answer of it.
         seconds: How long they go on.
         seed: The same seed, the same intentions.
-        logins: Whether anybody signs in.
         careless: Whether the store's `swap` does not compare: a fault that must be found.
     """
 
@@ -56,21 +56,16 @@ class Plan:
     seconds: float
     seed: int
     timeout: float = 1.0
-    logins: bool = True
     careless: bool = False
 
-    def open_store(self, timeout: float) -> OpenStore:
-        """Return the store."""
-        return open_store(self.url, timeout=timeout, prefix=f"turmoil{self.seed}")
-
-    def open(self) -> tuple[OpenStore, Sessions]:
+    def open(self, timeout: float) -> tuple[OpenStore, Sessions]:
         """Return the store, and sessions in it that note each use."""
-        store = self.open_store(self.timeout)
+        store = open_store(self.url, timeout=timeout, prefix=f"turmoil{self.seed}")
         if self.careless:
             vars(store)["swap"] = lambda key, _, new, ttl=None: _put(store, key, new, ttl)
         # late commits follow a note; its end would make two sessions of one
-        sessions = Sessions(store, touch_every=0.5, forward_note=3600, observer=overhear)
-        return store, sessions
+        options: dict[str, Any] = {"forward_note": 3600, "accept_eviction": True}
+        return store, Sessions(store, touch_every=0.5, observer=overhear, **options)
 
 
 def _put(store: OpenStore, key: str, new: bytes | None, ttl: float | None) -> bool:
@@ -147,18 +142,16 @@ class World:
         told.unfinished = {
             who for who in told.unfinished if who.rpartition(".")[0] not in self._killed
         }
-        store = self.plan.open_store(_PATIENCE)
-        try:
+        store, sessions = self.plan.open(_PATIENCE)
+        with store:
             _look_around(store, told)
-        finally:
-            store.close()
+            _look_at_lists(sessions, told)
         return told
 
 
 def verdict(world: World, told: Told) -> str:
     """Return what is wrong, with a short history; empty where nothing is."""
     wrong = [*told.broken, *(f"{who} did not end" for who in sorted(told.unfinished))]
-    wrong += [f"dropped, or half: {stray}" for stray in told.strays]
     if wrong:
         return "\n".join(wrong[:5])
     for life in told.lives.values():
@@ -166,7 +159,7 @@ def verdict(world: World, told: Told) -> str:
             history = history_of(life, faults[0].at)
             words = "\n".join(map(str, faults[:3]))
             return f"seed {world.plan.seed}, session {life.line}: {words}\n\n{history}"
-    return ""
+    return "\n".join(told.strays[:5])
 
 
 # At the end
@@ -192,6 +185,18 @@ def _look_around(store: OpenStore, told: Told) -> None:
             # a rotation that was cut off leaves a record whose token nobody was told
             if not any(_may_leave(deed) for deed in told.lives[line].deeds):
                 told.strays.append(f"{handle[:8]} of {line}, which no token leads to")
+
+
+def _look_at_lists(sessions: Sessions, told: Told) -> None:
+    """Add to `told` who is signed in without being listed."""
+    lists = defaultdict[str, set[str]](set)
+    for life in told.lives.values():
+        for sight in life.sights:
+            if sight.who == "end" and sight.user and not any(map(_may_leave, life.deeds)):
+                listed = lists[sight.user] or {info.id for info in sessions.of(sight.user)}
+                lists[sight.user] = listed
+                if sight.id not in listed:
+                    told.strays.append(f"{sight.id[:8]} of {sight.user}, who is not told of it")
 
 
 def _may_leave(deed: Any) -> bool:
@@ -233,14 +238,14 @@ def _sight(line: str, handle: str, raw: bytes) -> Sight:
 
 def _live(plan: Plan, name: str) -> None:
     """Be one process: of tasks if its number is odd."""
-    store, sessions = plan.open()
+    store, sessions = plan.open(plan.timeout)
     actors = []
     for count in range(_ACTORS):
         who = f"{name}.{count}"
         chance = random.Random(f"{plan.seed} {who}")  # noqa: S311 - repeatable
         face = Tasks(sessions) if int(name.partition(".")[0]) % 2 else Threads(sessions)
         journal = Journal(plan.folder, who)
-        actor = Actor(face, Board(plan.folder), journal, chance, logins=plan.logins)
+        actor = Actor(face, Board(plan.folder), journal, chance)
         actors.append((actor, journal))
     until = Gate(plan.folder).wait(name)
     if isinstance(face, Tasks):
