@@ -91,7 +91,7 @@ class Record(NamedTuple):
     def user(self) -> str | int | None:
         """Who is signed in; our own fields are as little trusted as any byte of a record."""
         user = self.reserved.get("user")
-        return user if isinstance(user, str | int) else None
+        return user if isinstance(user, str | int) and not isinstance(user, bool) else None
 
     @property
     def lifetime(self) -> float | None:
@@ -216,9 +216,9 @@ def _is_writable(record: Record) -> bool:
 
 
 def _note(target: object, until: object) -> Note | None:
-    if isinstance(target, str) and is_id(target) and isinstance(until, float):
-        return Note(target, until)
-    return None
+    if not isinstance(target, str) or not is_id(target) or not isinstance(until, float):
+        return None
+    return Note(target, until) if 0.0 <= until < _LATEST else None
 
 
 def _messages(found: list[Any]) -> list[Message] | None:
