@@ -217,7 +217,8 @@ async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
     if not failed and sessions.aio.is_idle(exchange.session):
         return NOTHING  # a task for it would take longer than to load the session
     steps = sessions.aio.commit(exchange.session, failed=failed)
-    if sessions.store is None or getattr(sessions.store, "never_waits", False):
+    store = sessions.store or sessions.revocations
+    if store is None or getattr(store, "never_waits", False):
         return await steps
     task = asyncio.ensure_future(steps)
     _finishing.add(task)
