@@ -141,29 +141,32 @@ def late(site: Any, visitor: Visitor, path: str, finish: Callable[[Any], object]
     return slow
 
 
+LATE: dict[str, Callable[[Any], object]] = {
+    "write": lambda session: session.update(late=1),
+    "increment": lambda session: session.increment("late"),
+    "append": lambda session: session.append("late", 1),
+    "flash": lambda session: session.flash("late"),
+    "notify": lambda session: session.notify("late", 1),
+    "clear": lambda session: session.clear(),
+    "save": lambda session: session.save(),
+    "csrf_token": lambda session: session.csrf_token(),
+    "remember": lambda session: session.remember("1d"),
+    "rotate": lambda session: session.rotate(),
+    "login": lambda session: session.login("ada"),
+}
+
+
 @stored
 def test_item_11_what_ends_after_a_logout_brings_nothing_back(visit: Visit, place: Place) -> None:
     site = visit(place)
-
-    def write(session: Any) -> None:
-        session["late"] = 1
-
-    def count(session: Any) -> None:
-        session.increment("late")
-
-    def touch(_session: Any) -> None:
-        site.clock.advance(2 * MINUTE)
-
-    def save(session: Any) -> None:
-        session.save()
-
-    for finish in (write, count, touch, save):
+    touch = {"touch": lambda _session: site.clock.advance(2 * MINUTE)}
+    for what, finish in {**LATE, **touch}.items():
         visitor = site.writer()
         old = visitor.cookies[NAME]
         slow = late(site, visitor, "/logout", finish)
-        assert site.rows() == {}, finish
+        assert site.rows() == {}, what
         assert slow.cookies[NAME] == old
-        assert site.ask(old).body == b"nobody", finish
+        assert site.ask(old).body == b"nobody", what
 
 
 @stored
@@ -189,6 +192,25 @@ def test_item_12_what_ends_after_a_rotation_writes_to_the_new_record(
     seen = visitor.twin()
     seen.app = site.visitor(lambda session, _path: dict(session)).app
     assert seen.get("/").body == b"{'name': 'ada', 'late': 'yes'}"
+
+
+@stored
+def test_item_12_a_logout_ends_what_was_rotated_meanwhile(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    visitor = site.writer()
+    slow = visitor.twin()
+
+    def view(session: Any, _path: str) -> object:
+        assert session["name"] == "ada"
+        assert len(meanwhile(lambda: visitor.get("/rotate")).all("set-cookie")) == 1
+        session.logout()
+        return "bye"
+
+    slow.app = site.visitor(view).app
+    assert slow.get("/").body == b"bye"
+    assert slow.cookies == {}
+    assert visitor.get("/").body == b"nobody"
+    assert site.rows() == {}
 
 
 @everywhere
