@@ -2,12 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from holdfast.session import Outcome, Session, SessionInfo, Sessions
-
-T = TypeVar("T")
 
 
 class Faces:
@@ -36,6 +34,11 @@ class Faces:
         if self.loop:
             return asyncio.run(self.sessions.aio.revoke(user, keep))
         return self.sessions.revoke(user, keep)
+
+    def destroy(self, handle: str) -> bool:
+        if self.loop:
+            return asyncio.run(self.sessions.aio.destroy(handle))
+        return self.sessions.destroy(handle)
 
     def is_alive(self, session: Session) -> bool:
         if self.loop:
@@ -99,9 +102,8 @@ class Faces:
     def user(self, token: str) -> str | int | None:
         return self.load(token).user
 
+    def lives(self, token: str) -> bool:
+        return not self.load(token).is_new
+
     def alive(self, *tokens: str) -> list[bool]:
-        return [not self.load(token).is_new for token in tokens]
-
-
-def run(steps: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(steps)
+        return [self.lives(token) for token in tokens]

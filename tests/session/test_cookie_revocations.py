@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from counting import CountingStore
+from faces import Faces
 
 from holdfast.errors import ConfigError, SessionError, StoreUnavailable
-from holdfast.session import Outcome, Session, Sessions
+from holdfast.session import Outcome, Sessions
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.clock import ManualClock
 
@@ -16,57 +17,6 @@ NOTHING = Outcome(None, None, expire=False)
 GONE = Outcome(None, None, expire=True)
 DAY = 24 * 3600
 Events = list[tuple[str, Mapping[str, object]]]
-
-
-class Face:
-    """The same sessions, called from a thread or from an event loop."""
-
-    def __init__(self, sessions: Sessions, *, loop: bool) -> None:
-        self.sessions = sessions
-        self.loop = loop
-
-    def load(self, token: str | None) -> Session:
-        if self.loop:
-            return asyncio.run(self.sessions.aio.load(token))
-        return self.sessions.load(token)
-
-    def commit(self, session: Session, *, failed: bool = False) -> Outcome:
-        if self.loop:
-            return asyncio.run(self.sessions.aio.commit(session, failed=failed))
-        return self.sessions.commit(session, failed=failed)
-
-    def destroy(self, handle: str) -> bool:
-        if self.loop:
-            return asyncio.run(self.sessions.aio.destroy(handle))
-        return self.sessions.destroy(handle)
-
-    def revoke(self, user: str | int, keep: str | None = None) -> int:
-        if self.loop:
-            return asyncio.run(self.sessions.aio.revoke(user, keep))
-        return self.sessions.revoke(user, keep)
-
-    def is_alive(self, session: Session) -> bool:
-        if self.loop:
-            return asyncio.run(self.sessions.aio.is_alive(session))
-        return self.sessions.is_alive(session)
-
-    def new(self, **values: object) -> str:
-        session = self.load(None)
-        session.update(values or {"a": 1})
-        return self.sent(session)
-
-    def sent(self, session: Session) -> str:
-        token = self.commit(session).token
-        assert token is not None
-        return token
-
-    def signed_in(self, user: str | int = "ann", token: str | None = None) -> str:
-        session = self.load(token)
-        session.login(user)
-        return self.sent(session)
-
-    def lives(self, token: str) -> bool:
-        return not self.load(token).is_new
 
 
 class Rows(CountingStore):
@@ -95,12 +45,12 @@ def guarded(store: CountingStore, clock: ManualClock, events: Events) -> Session
 
 
 @pytest.fixture(params=["thread", "loop"])
-def face(request: pytest.FixtureRequest, guarded: Sessions) -> Face:
-    return Face(guarded, loop=request.param == "loop")
+def face(request: pytest.FixtureRequest, guarded: Sessions) -> Faces:
+    return Faces(guarded, loop=request.param == "loop")
 
 
 def test_39_a_logout_holds_whoever_has_copied_the_cookie(
-    face: Face, store: CountingStore, events: Events
+    face: Faces, store: CountingStore, events: Events
 ) -> None:
     token = face.new()
     session = face.load(token)
@@ -113,7 +63,7 @@ def test_39_a_logout_holds_whoever_has_copied_the_cookie(
 
 
 def test_39_a_logout_is_remembered_as_long_as_its_cookies_last(
-    face: Face, store: CountingStore, clock: ManualClock
+    face: Faces, store: CountingStore, clock: ManualClock
 ) -> None:
     clock.advance(3600)
     session = face.load(face.new())
@@ -123,7 +73,7 @@ def test_39_a_logout_is_remembered_as_long_as_its_cookies_last(
     assert store.ttls == [12 * 3600 - 600 + 120]
 
 
-def test_39_a_cookie_a_slow_request_sends_after_the_logout_is_dead(face: Face) -> None:
+def test_39_a_cookie_a_slow_request_sends_after_the_logout_is_dead(face: Faces) -> None:
     token = face.new()
     slow, session = face.load(token), face.load(token)
     slow["a"] = 2
@@ -133,7 +83,7 @@ def test_39_a_cookie_a_slow_request_sends_after_the_logout_is_dead(face: Face) -
 
 
 @pytest.mark.parametrize("renew", ["rotate", "login"])
-def test_8_the_old_cookie_is_dead_once_there_is_a_new_one(face: Face, renew: str) -> None:
+def test_8_the_old_cookie_is_dead_once_there_is_a_new_one(face: Faces, renew: str) -> None:
     token = face.new()
     session = face.load(token)
     session.rotate() if renew == "rotate" else session.login("ann")
@@ -147,7 +97,7 @@ def test_8_the_old_cookie_is_dead_once_there_is_a_new_one(face: Face, renew: str
 
 
 @pytest.mark.parametrize("renew", ["rotate", "login"])
-def test_11_no_rotation_undoes_a_logout_at_the_same_moment(face: Face, renew: str) -> None:
+def test_11_no_rotation_undoes_a_logout_at_the_same_moment(face: Faces, renew: str) -> None:
     token = face.new()
     renewing, leaving = face.load(token), face.load(token)
     renewing.rotate() if renew == "rotate" else renewing.login("ann")
@@ -157,7 +107,7 @@ def test_11_no_rotation_undoes_a_logout_at_the_same_moment(face: Face, renew: st
 
 
 @pytest.mark.parametrize("renew", ["rotate", "login"])
-def test_11_a_logout_ends_what_the_session_has_become(face: Face, renew: str) -> None:
+def test_11_a_logout_ends_what_the_session_has_become(face: Faces, renew: str) -> None:
     token = face.new()
     renewing, leaving = face.load(token), face.load(token)
     renewing.rotate() if renew == "rotate" else renewing.login("ann")
@@ -167,7 +117,7 @@ def test_11_a_logout_ends_what_the_session_has_become(face: Face, renew: str) ->
     assert not face.lives(fresh)
 
 
-def test_a_logout_with_the_old_cookie_counts_too(face: Face) -> None:
+def test_a_logout_with_the_old_cookie_counts_too(face: Faces) -> None:
     token = face.new()
     fresh = face.signed_in(token=token)
     session = face.load(token)
@@ -176,7 +126,7 @@ def test_a_logout_with_the_old_cookie_counts_too(face: Face) -> None:
     assert not face.lives(fresh)
 
 
-def test_of_two_rotations_one_is_sent(face: Face) -> None:
+def test_of_two_rotations_one_is_sent(face: Faces) -> None:
     token = face.new()
     one, other = face.load(token), face.load(token)
     one.rotate()
@@ -186,7 +136,7 @@ def test_of_two_rotations_one_is_sent(face: Face) -> None:
     assert face.lives(fresh)
 
 
-def test_a_login_takes_over_what_another_request_rotated(face: Face) -> None:
+def test_a_login_takes_over_what_another_request_rotated(face: Faces) -> None:
     token = face.new()
     rotating, entering = face.load(token), face.load(token)
     rotating.rotate()
@@ -196,7 +146,7 @@ def test_a_login_takes_over_what_another_request_rotated(face: Face) -> None:
     assert face.load(entered).user == "ann"
 
 
-def test_destroying_from_outside(face: Face, store: CountingStore) -> None:
+def test_destroying_from_outside(face: Faces, store: CountingStore) -> None:
     token = face.new()
     handle = face.load(token).id
     assert face.destroy(handle)
@@ -205,7 +155,7 @@ def test_destroying_from_outside(face: Face, store: CountingStore) -> None:
     assert not face.destroy("no handle")
 
 
-def test_47_revoking_ends_all_sessions_of_a_user(face: Face) -> None:
+def test_47_revoking_ends_all_sessions_of_a_user(face: Faces) -> None:
     tokens = [face.signed_in(), face.signed_in(), face.signed_in()]
     other, nobody = face.signed_in("bob"), face.new()
     face.revoke("ann")
@@ -218,7 +168,7 @@ def test_47_revoking_ends_all_sessions_of_a_user(face: Face) -> None:
     assert not face.lives(again)
 
 
-def test_47_one_may_be_kept(face: Face, clock: ManualClock) -> None:
+def test_47_one_may_be_kept(face: Faces, clock: ManualClock) -> None:
     kept, other = face.signed_in(), face.signed_in()
     face.revoke("ann", keep=face.load(kept).id)
     assert face.lives(kept)
@@ -232,7 +182,7 @@ def test_47_one_may_be_kept(face: Face, clock: ManualClock) -> None:
     assert not face.lives(fresh)
 
 
-def test_47_a_password_is_changed(face: Face) -> None:
+def test_47_a_password_is_changed(face: Faces) -> None:
     """What an application does: a new token here, and out with all the others."""
     token, other = face.signed_in(), face.signed_in()
     session = face.load(token)
@@ -244,7 +194,7 @@ def test_47_a_password_is_changed(face: Face) -> None:
     assert not face.lives(other)
 
 
-def test_47_a_login_at_the_moment_of_a_revoke_is_dead_or_later(face: Face) -> None:
+def test_47_a_login_at_the_moment_of_a_revoke_is_dead_or_later(face: Faces) -> None:
     session = face.load(None)
     session.login("ann")
     before = face.sent(session)
@@ -258,14 +208,14 @@ def test_47_a_login_at_the_moment_of_a_revoke_is_dead_or_later(face: Face) -> No
     assert face.lives(face.sent(late))
 
 
-def test_7_and_its_text_are_two_users(face: Face) -> None:
+def test_7_and_its_text_are_two_users(face: Faces) -> None:
     number, text = face.signed_in(7), face.signed_in("7")
     face.revoke(7)
     assert not face.lives(number)
     assert face.lives(text)
 
 
-def test_an_epoch_outlives_whoever_it_ends(face: Face, clock: ManualClock) -> None:
+def test_an_epoch_outlives_whoever_it_ends(face: Faces, clock: ManualClock) -> None:
     session = face.load(None)
     session.login("ann")
     session.remember(399 * DAY)
@@ -281,7 +231,7 @@ def test_who_signed_in_after_a_revoke_stays_when_its_epoch_is_forgotten(
     guarded = Sessions.in_cookie(
         SECRET, revocations=store, clock=clock, idle_timeout="2d", lifetime="2d"
     )
-    face = Face(guarded, loop=False)
+    face = Faces(guarded, loop=False)
     face.signed_in()
     face.revoke("ann")
     clock.advance(399 * DAY)
@@ -291,7 +241,7 @@ def test_who_signed_in_after_a_revoke_stays_when_its_epoch_is_forgotten(
     assert face.lives(token)
 
 
-def test_what_it_costs(face: Face, store: CountingStore) -> None:
+def test_what_it_costs(face: Faces, store: CountingStore) -> None:
     face.load("garbage")["a"] = 1
     token = face.new()
     assert not store.calls
@@ -308,7 +258,7 @@ def test_what_it_costs(face: Face, store: CountingStore) -> None:
     assert store.calls == {"get_many": 1}
 
 
-def test_54_a_store_that_is_down_is_no_new_session(face: Face, store: CountingStore) -> None:
+def test_54_a_store_that_is_down_is_no_new_session(face: Faces, store: CountingStore) -> None:
     token = face.new()
     leaving = face.load(token)
     assert leaving["a"] == 1
@@ -327,7 +277,7 @@ def test_54_a_store_that_is_down_is_no_new_session(face: Face, store: CountingSt
 
 
 @pytest.mark.parametrize("renew", ["rotate", "login"])
-def test_54_nor_does_a_token_change_then(face: Face, store: CountingStore, renew: str) -> None:
+def test_54_nor_does_a_token_change_then(face: Faces, store: CountingStore, renew: str) -> None:
     token = face.new()
     session = face.load(token)
     assert session["a"] == 1
@@ -344,7 +294,7 @@ def test_54_nor_does_a_token_change_then(face: Face, store: CountingStore, renew
 def test_54_anonymous_while_the_store_is_down(store: CountingStore, clock: ManualClock) -> None:
     lenient = Sessions.in_cookie(SECRET, revocations=store, clock=clock, on_store_error="anonymous")
     for loop in (False, True):
-        face = Face(lenient, loop=loop)
+        face = Faces(lenient, loop=loop)
         token = face.new()
         store.down = True
         session = face.load(token)
@@ -357,7 +307,7 @@ def test_54_anonymous_while_the_store_is_down(store: CountingStore, clock: Manua
 
 
 def test_in_a_loop_it_is_loaded_first(guarded: Sessions) -> None:
-    token = Face(guarded, loop=False).new()
+    token = Faces(guarded, loop=False).new()
 
     async def main() -> None:
         session = guarded.aio.lazy(token)
@@ -372,7 +322,7 @@ def test_in_a_loop_it_is_loaded_first(guarded: Sessions) -> None:
 
 
 def test_both_faces_know_of_it(guarded: Sessions) -> None:
-    thread, loop = Face(guarded, loop=False), Face(guarded, loop=True)
+    thread, loop = Faces(guarded, loop=False), Faces(guarded, loop=True)
     token = thread.new()
     session = loop.load(token)
     session.logout()
@@ -386,7 +336,7 @@ def test_a_store_that_forgets_is_refused() -> None:
 
 
 def test_a_session_that_is_remembered_has_another_handle(
-    face: Face, store: CountingStore, clock: ManualClock
+    face: Faces, store: CountingStore, clock: ManualClock
 ) -> None:
     """Else a logout would be forgotten when the shorter life of the old one is over."""
     token = face.new()
@@ -409,7 +359,7 @@ def test_who_is_not_welcome_any_more_is_out_for_good(
     guarded = Sessions.in_cookie(
         SECRET, revocations=store, clock=clock, check_user=lambda user: user not in banned
     )
-    face = Face(guarded, loop=False)
+    face = Faces(guarded, loop=False)
     token, other = face.signed_in(), face.signed_in("bob")
     banned.add("ann")
     session = face.load(token)
@@ -420,7 +370,7 @@ def test_who_is_not_welcome_any_more_is_out_for_good(
     assert face.lives(other)
 
 
-def test_is_alive(face: Face) -> None:
+def test_is_alive(face: Faces) -> None:
     """What a websocket asks now and then."""
     token = face.signed_in()
     session = face.load(token)
@@ -432,7 +382,7 @@ def test_is_alive(face: Face) -> None:
 
 def test_without_a_store_nobody_is_revoked(in_cookie: Sessions) -> None:
     for loop in (False, True):
-        face = Face(in_cookie, loop=loop)
+        face = Faces(in_cookie, loop=loop)
         token = face.signed_in()
         with pytest.raises(ConfigError, match="revocations"):
             face.revoke("ann")
@@ -447,7 +397,7 @@ def test_nobody_can_list_them(guarded: Sessions) -> None:
         asyncio.run(guarded.aio.of("ann"))
 
 
-def test_a_failed_request_may_still_sign_out(face: Face) -> None:
+def test_a_failed_request_may_still_sign_out(face: Faces) -> None:
     token = face.new()
     session = face.load(token)
     session.logout()
@@ -455,7 +405,7 @@ def test_a_failed_request_may_still_sign_out(face: Face) -> None:
     assert not face.lives(token)
 
 
-def test_a_session_that_is_too_large_leaves_the_old_one(face: Face) -> None:
+def test_a_session_that_is_too_large_leaves_the_old_one(face: Faces) -> None:
     token = face.new()
     session = face.load(token)
     session["a"] = "a" * 5000
@@ -465,7 +415,7 @@ def test_a_session_that_is_too_large_leaves_the_old_one(face: Face) -> None:
     assert face.lives(token)
 
 
-def test_40_nothing_in_the_store_is_good_for_anything(face: Face, store: CountingStore) -> None:
+def test_40_nothing_in_the_store_is_good_for_anything(face: Faces, store: CountingStore) -> None:
     token = face.signed_in("ann")
     session = face.load(token)
     session["card"] = "4111"
@@ -484,7 +434,7 @@ def test_40_nothing_in_the_store_is_good_for_anything(face: Face, store: Countin
 def test_rows_that_are_over_are_swept(
     guarded: Sessions, store: CountingStore, clock: ManualClock
 ) -> None:
-    face = Face(guarded, loop=False)
+    face = Faces(guarded, loop=False)
     face.signed_in(token=face.new())
     assert guarded.revocations is store
     assert guarded.sweep() == 0
