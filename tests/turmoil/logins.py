@@ -1,4 +1,4 @@
-"""Logins of one user at the same moment, in several processes, threads and tasks.
+"""Logins of one user at the same moment, some with a rotation, in processes, threads and tasks.
 
 Law: an answer is what a visitor was told: a token, or that there was no room. Who was told nothing,
 because his process was killed, has none.
@@ -130,6 +130,10 @@ def in_threads(
         except TooManySessions:
             refused = True
         token = sessions.commit(session).token
+        if number % 3 == 0:
+            session = sessions.load(token)
+            session.rotate()
+            token = sessions.commit(session).token or token  # ended meanwhile: it stays dead
         return Answer(began, time.monotonic(), token, refused)
 
     with ThreadPoolExecutor(crowd) as pool:
@@ -162,6 +166,10 @@ async def in_tasks(
         except TooManySessions:
             refused = True
             token = (await sessions.aio.commit(session)).token
+        if number % 3 == 0:
+            session = await sessions.aio.load(token)
+            session.rotate()
+            token = (await sessions.aio.commit(session)).token or token
         return Answer(began, time.monotonic(), token, refused)
 
     return [*await asyncio.gather(*(sign_in(number) for number in range(callers)))]
