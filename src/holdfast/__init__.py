@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TooManySessions,
     )
     from holdfast.limit import Decision, Limiter
-    from holdfast.session import Outcome, Session, Sessions
+    from holdfast.session import Outcome, Schema, Session, Sessions
     from holdfast.signing import KeyRing
     from holdfast.store.registry import open_store
     from holdfast.web.token_header import Header
@@ -46,6 +46,7 @@ _HOME = {
     "Decision": "holdfast.limit",
     "Limiter": "holdfast.limit",
     "Outcome": "holdfast.session",
+    "Schema": "holdfast.session",
     "Session": "holdfast.session",
     "Sessions": "holdfast.session",
     "KeyRing": "holdfast.signing",
@@ -84,6 +85,7 @@ __all__ = [
     "LockTimeout",
     "Outcome",
     "Regions",
+    "Schema",
     "Session",
     "SessionCommitted",
     "SessionError",

@@ -4,14 +4,15 @@
 holds during one request, `draft.py` and `view.py` what that request loaded and did. The sequences
 against a store: `engine.py` loads and commits, `issuing.py` gives tokens, `users.py` knows who is
 signed in where, `lock.py` makes requests take turns, `records.py` is one record at a time. Without
-a store: `sealed.py` and `carrier.py`. `homes.py` and `incookie.py` are how each face reaches them.
-The rest decides, without I/O.
+a store: `sealed.py` and `carrier.py`. Typed sessions: `schema.py` and `typed.py`. `homes.py` and
+`incookie.py` are how each face reaches them. The rest decides, without I/O.
 """
 
 from holdfast.session.aio import AioSessions
 from holdfast.session.facade import Sessions
 from holdfast.session.outcome import Outcome
+from holdfast.session.schema import Schema
 from holdfast.session.session import AioSession, Session
 from holdfast.session.users import SessionInfo
 
-__all__ = ["AioSession", "AioSessions", "Outcome", "Session", "SessionInfo", "Sessions"]
+__all__ = ["AioSession", "AioSessions", "Outcome", "Schema", "Session", "SessionInfo", "Sessions"]

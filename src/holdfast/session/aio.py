@@ -3,12 +3,13 @@
 Law: no decision and no sequence stands here.
 """
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Generic
 
 from holdfast.bridge import in_thread
 from holdfast.session.homes import Loop
 from holdfast.session.incookie import InCookie
 from holdfast.session.outcome import NOTHING, Outcome
+from holdfast.session.schema import T
 from holdfast.session.session import Session, base_of, draft_of
 from holdfast.session.token import is_id
 from holdfast.session.users import SessionInfo
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["AioSessions"]
 
 
-class AioSessions:
+class AioSessions(Generic[T]):
     """`Sessions` for event loops."""
 
-    def __init__(self, sessions: "Sessions", home: Loop | InCookie) -> None:
+    def __init__(self, sessions: "Sessions[T]", home: Loop | InCookie) -> None:
         self._sessions = sessions
         self._home = home
 
-    async def load(self, token: str | None) -> Session:
+    async def load(self, token: str | None) -> Session[T]:
         """Return the session `token` stands for, read at once if there is a token.
 
         Raises:
@@ -34,7 +35,7 @@ class AioSessions:
         """
         return Session(self._home, token, await self._home.aopen(token))
 
-    def lazy(self, token: str | None) -> Session:
+    def lazy(self, token: str | None) -> Session[T]:
         """Return a session that is read by `await session.load()`, which must precede any use."""
         return Session(self._home, token)
 

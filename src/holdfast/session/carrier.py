@@ -55,7 +55,7 @@ class Carrier:
         except StoreError as error:
             if not self._settings.anonymous:
                 raise
-            tell("store_down", "", error=type(error).__name__, message=str(error))
+            self._settings.tell_down(error)
             return self._dead(draft, adrift=error)
         tell("loaded", base.id)
         return draft
@@ -71,7 +71,7 @@ class Carrier:
         if not welcome:
             if self._revocations is not None:
                 await self._revocations.end(base.id, base)
-            self._settings.tell("revoked", base.id, reason="not welcome")
+            self._settings.tell("revoked", base.id, user=user, reason="not welcome")
         return bool(welcome)
 
     def _dead(
@@ -83,7 +83,7 @@ class Carrier:
         adrift: StoreError | None = None,
     ) -> Draft:
         """Return the empty draft of a session that came and may not be used."""
-        draft = Draft(self._settings.codec, came.now)
+        draft = self._settings.draft(came.now)
         draft.came, draft.expire, draft.adrift = came.came, expire, adrift
         if forwarded and came.base is not None:
             draft.forwarded = came.base.id
@@ -156,6 +156,7 @@ class Carrier:
             ConfigError: There is no store to write that down in.
         """
         await self._rows().revoke(user, keep)
+        self._settings.tell("revoked", "", user=user, reason="revoked")
         return 0
 
     def _rows(self) -> Revocations:

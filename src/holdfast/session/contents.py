@@ -85,6 +85,8 @@ class Contents(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         draft = self._draft or self._open()
+        if draft.whole is not None:
+            draft.pull(name)
         value = draft.live.get(name, MISSING)
         if value is MISSING:
             value = draft.fetch(name)

@@ -108,7 +108,7 @@ class Draft(View):
 
     def revert(self) -> None:
         """Forget what was done to the contents and not committed yet."""
-        self.look_at({} if self.base is None else self.base.record.data)
+        self.look_at(self.values_of(self.base))
         csrf, own, sign_in, self.sign_in = self.csrf, self.own, self.sign_in, None
         self._calm()
         if csrf is not None or own is not None:
@@ -124,7 +124,7 @@ class Draft(View):
     def look_anew(self, base: Base) -> None:
         """See what is stored now; what was done before is written."""
         self.base, self.written = base, None
-        self.look_at(base.record.data)
+        self.look_at(self.values_of(base))
 
     def mark(self, field: str, value: object) -> None:
         """Change one of our own fields at commit."""

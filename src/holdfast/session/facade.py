@@ -6,7 +6,7 @@ settings, its keys and its store.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Generic, Literal, Self
 
 from holdfast.clock import Clock, wall
 from holdfast.codec import Codec
@@ -22,6 +22,7 @@ from holdfast.session.opening import Transport, WhenFull, settings_of
 from holdfast.session.outcome import NOTHING, Outcome
 from holdfast.session.policy import times_from
 from holdfast.session.presets import Level, options_of
+from holdfast.session.schema import Schema, T
 from holdfast.session.sealed import Sealed
 from holdfast.session.session import Session, base_of, draft_of
 from holdfast.session.token import is_id
@@ -38,7 +39,7 @@ _COOKIE = "__Host-sid"
 _ROOM = 4096 - len(_COOKIE) - 1
 
 
-class Sessions:
+class Sessions(Generic[T]):
     """The sessions of one application, kept in a store.
 
     Args:
@@ -56,6 +57,8 @@ class Sessions:
             first, `"refuse"` raises `TooManySessions`.
         check_user: Called with the user whenever a session of his is loaded; a false answer ends
             the session. For event loops it may be async.
+        schema: What each session holds: a dataclass, msgspec.Struct or pydantic model, or a
+            `Schema` of one with a version; then `session.data` is an instance of it.
         codec: What writes the values: `"msgpack"`, `"json"` or a codec.
         secrets: Seal records at rest, each for its id: one secret or several, newest first.
         transport: How the token travels; None: the middlewares use `Cookie()`.
@@ -100,6 +103,7 @@ class Sessions:
         max_sessions: int | None = None,
         when_full: WhenFull = "evict",
         check_user: Callable[[Any], object] | None = None,
+        schema: type[T] | Schema[T] | None = None,
         codec: str | Codec = "msgpack",
         secrets: Secrets | KeyRing | None = None,
         transport: Transport | None = None,
@@ -137,6 +141,7 @@ class Sessions:
             check_user=check_user,
             on_store_error=on_store_error,
             keep_client=keep_client,
+            schema=schema,
         )
         self._equip(Stored(opened, settings), opened, transport)
 
@@ -174,6 +179,7 @@ class Sessions:
         touch_every: Duration = 60,
         remember_up_to: Duration = "400d",
         check_user: Callable[[Any], object] | None = None,
+        schema: type[T] | Schema[T] | None = None,
         codec: str | Codec = "msgpack",
         transport: Transport | None = None,
         on_store_error: Literal["503", "anonymous"] = "503",
@@ -196,6 +202,7 @@ class Sessions:
             touch_every: How often, at most, a cookie is sent again for mere reading.
             remember_up_to: As for `Sessions`.
             check_user: As for `Sessions`.
+            schema: As for `Sessions`.
             codec: As for `Sessions`.
             transport: As for `Sessions`; a token is sealed for its `bound_name`.
             on_store_error: As for `Sessions`, where there are `revocations`.
@@ -223,6 +230,7 @@ class Sessions:
             check_user=check_user,
             on_store_error=on_store_error,
             keep_client=keep_client,
+            schema=schema,
         )
         name = _COOKIE if transport is None else transport.bound_name
         room = _ROOM if transport is None else transport.room
@@ -243,13 +251,13 @@ class Sessions:
         return bool(getattr(self.transport, "persistent", False))
 
     @cached_property
-    def aio(self) -> AioSessions:
+    def aio(self) -> AioSessions[T]:
         """The async face of the same sessions."""
         return AioSessions(self, self._home.aio)
 
     # One request
 
-    def load(self, token: str | None) -> Session:
+    def load(self, token: str | None) -> Session[T]:
         """Return the session `token` stands for; nothing is read before its first touch.
 
         Args:

@@ -80,7 +80,7 @@ class Loop(_OfStore):
     def open(self, token: str | None) -> Draft:
         """Return a new session where there is no token; else reading would block the loop."""
         if token is None:
-            return Draft(self.settings.codec, self.settings.clock())
+            return self.settings.draft(self.settings.clock())
         raise SessionError(_NOT_LOADED)
 
     async def aopen(self, token: str | None) -> Draft:

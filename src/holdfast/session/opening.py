@@ -16,6 +16,7 @@ from holdfast.keys import prefix_of
 from holdfast.session.client import kinds
 from holdfast.session.policy import Times
 from holdfast.session.records import Settings
+from holdfast.session.schema import Schema, layout_of
 from holdfast.signing import KeyRing, Secrets
 
 __all__ = ["Transport", "WhenFull", "settings_of"]
@@ -55,6 +56,7 @@ def settings_of(  # noqa: PLR0913 - what two faces share, option by option
     check_user: Callable[[Any], object] | None = None,
     on_store_error: str = "503",
     keep_client: Sequence[str] = (),
+    schema: type[Any] | Schema[Any] | None = None,
 ) -> Settings:
     """Return what both faces share.
 
@@ -70,10 +72,10 @@ def settings_of(  # noqa: PLR0913 - what two faces share, option by option
         )
     _one_of("when_full", when_full, ("evict", "refuse"))
     _one_of("on_store_error", on_store_error, ("503", "anonymous"))
-    checked = prefix_of(prefix)
+    checked, writer = prefix_of(prefix), codec_named(codec)
     return Settings(
         times=times,
-        codec=codec_named(codec),
+        codec=writer,
         prefix=f"{checked}:" if checked else "",
         clock=clock,
         observer=observer,
@@ -87,6 +89,7 @@ def settings_of(  # noqa: PLR0913 - what two faces share, option by option
         may_forget=may_forget,
         may_login=accept_eviction or not may_forget,
         keep_client=kinds(keep_client),
+        layout=layout_of(schema, writer),
     )
 
 

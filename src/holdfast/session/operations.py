@@ -6,8 +6,9 @@ stays, and messages are removed one by one, by their ids. Our own fields are wri
 nobody has signed in or out meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from holdfast.codec import Codec
@@ -97,6 +98,8 @@ class Changes:
         reserved: Our own fields that changed.
         gen: The generation of the record that `reserved` was made on.
         forced: Write even if nothing changed.
+        upgrade: Typed sessions: returns a record in the version of these changes.
+        absent: Typed sessions: what an absent name counts as, for those counted up or appended to.
     """
 
     cleared = False
@@ -105,12 +108,16 @@ class Changes:
     reserved: Mapping[str, Any] | None = None
     gen = 0
     forced = False
+    upgrade: Callable[[Record], Record] | None = None
+    absent: Mapping[str, bytes] = MappingProxyType({})
 
     def __init__(self, names: Mapping[str, Change]) -> None:
         self.names = names
 
     def replay(self, record: Record, codec: Codec, now: float) -> Record:
         """Return `record` with these changes made at `now`, as a new write of its own `rev`."""
+        if self.upgrade is not None:
+            record = self.upgrade(record)
         _, gen, created, _, reserved, data, messages = record
         data = {} if self.cleared else data.copy()
         for name, change in self.names.items():
@@ -119,7 +126,7 @@ class Changes:
             elif change is None:
                 data.pop(name, None)
             else:
-                data[name] = change.apply(data.get(name), codec)
+                data[name] = change.apply(data.get(name, self.absent.get(name)), codec)
         if self.cleared or self.claimed or self.posted:
             kept = [] if self.cleared else [m for m in messages if m.id not in self.claimed]
             messages = [*kept, *self.posted]
@@ -129,6 +136,8 @@ class Changes:
 
     def lost(self, before: Record, theirs: Record) -> list[str]:
         """Return the names that another request changed from `before` and `replay` overwrites."""
+        if self.upgrade is not None:
+            before, theirs = self.upgrade(before), self.upgrade(theirs)
         names = theirs.data.keys() | before.data.keys()
         return sorted(
             name

@@ -21,8 +21,11 @@ from holdfast.codec.seal import Seal
 from holdfast.errors import CodecError, StoreError, StoreTimeout
 from holdfast.events import Observer, silent
 from holdfast.session.data import Note, Record, decode, encode, encode_note
+from holdfast.session.draft import Draft
 from holdfast.session.outcome import Outcome
 from holdfast.session.policy import Times
+from holdfast.session.schema import Layout
+from holdfast.session.typed import TypedDraft
 from holdfast.session.view import Base
 from holdfast.store.protocol import AsyncStore
 
@@ -61,6 +64,7 @@ class Settings:
         may_forget: Whether the store may drop what it was given, so that sessions go unlisted.
         may_login: Whether users may sign in all the same.
         keep_client: What is kept of a client that signs in: "address", "agent".
+        layout: What typed sessions hold; None: whatever they are given.
     """
 
     times: Times
@@ -78,11 +82,22 @@ class Settings:
     may_forget: bool = False
     may_login: bool = True
     keep_client: tuple[str, ...] = ()
+    layout: Layout | None = None
+
+    def draft(self, now: float, base: Base | None = None) -> Draft:
+        """Return the draft of a stored session, or of a new one."""
+        if self.layout is None:
+            return Draft(self.codec, now, base)
+        return TypedDraft(self.layout, self.tell, now, base)
 
     def tell(self, event: str, handle: str, **fields: object) -> None:
         """Tell the observer."""
         if self.observer is not silent:
             self.observer(f"session.{event}", {"handle": handle, **fields})
+
+    def tell_down(self, error: StoreError) -> None:
+        """Tell the observer of an error that does not reach the application."""
+        self.observer("session.store_down", {"store": error.store, "error": error})
 
     def sent(self, token: str | None, record: Record) -> Outcome:
         """Return the outcome that gives the client `token`."""
@@ -225,7 +240,9 @@ class Records:
             longest = min(_LONGEST_WAIT, 0.001 * 2.0**attempt)
             await self._waits.sleep(random.uniform(0.0, longest))  # noqa: S311 - no secret
 
-    async def destroy(self, handle: str, of: str | int | None = None) -> bool:
+    async def destroy(
+        self, handle: str, of: str | int | None = None, *, follow: bool = True
+    ) -> bool:
         """Remove the record with this id, or the one that forward notes there lead to.
 
         The notes go last. As long as there is a record, whoever else ends the session finds it, and
@@ -234,6 +251,7 @@ class Records:
         Args:
             handle: The id.
             of: Spare a session that is not this user's any more; None: it does not matter whose.
+            follow: Whether forward notes are followed; else a session that was rotated is spared.
 
         Returns:
             Whether there was anything.
@@ -243,6 +261,8 @@ class Records:
             handle, raw = await self._end(handle, notes)
             found = None if raw is None else self.read(handle, raw)
             if of is not None and isinstance(found, Record) and found.user != of:
+                return False
+            if notes and not follow:
                 return False
             if raw is None or await self.swap(handle, raw, None):
                 break

@@ -48,14 +48,14 @@ class Sealed:
         settings = self._settings
         now = settings.clock()
         if token is None or len(token) > self._room:
-            return Draft(settings.codec, now)
+            return settings.draft(now)
         try:
             message = from_text(token)
             base = self._read(self._seal.unseal(message, self._bound_name), now)
         except CodecError:
             settings.tell("rejected", "")
-            return Draft(settings.codec, now)
-        draft = Draft(settings.codec, now, base)
+            return settings.draft(now)
+        draft = settings.draft(now, base)
         draft.came = base
         if not self._seal.ring.is_newest(message):
             draft.old_key = True

@@ -5,7 +5,7 @@ refused is decided at the call. What the session holds stands in `contents.py`. 
 token or a value.
 """
 
-from typing import Any
+from typing import Any, Generic
 
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError, SessionCommitted
@@ -16,12 +16,13 @@ from holdfast.session.data import blank
 from holdfast.session.draft import Draft
 from holdfast.session.lock import AioLock, Lock
 from holdfast.session.operations import SignIn
+from holdfast.session.schema import T
 from holdfast.session.view import Base
 
 __all__ = ["AioSession", "Session", "base_of", "draft_of"]
 
 
-class Session(Contents):
+class Session(Contents, Generic[T]):
     """One visitor's session during one request.
 
     Two requests at once do not lose each other's names. Values changed in place are found at
@@ -45,6 +46,19 @@ class Session(Contents):
         if self._draft is None and self._loaded is None:
             return "<Session not loaded>"
         return f"<Session {self.id[:12]}, {len(self)} names>"
+
+    @property
+    def data(self) -> T:
+        """What a typed session holds: an instance of its schema, the same one at each call.
+
+        What is set on it, or changed in place in it, is found at commit, field by field. The same
+        fields are the session's names, so that `increment` and `append` count in both tabs.
+
+        Raises:
+            ConfigError: The sessions have no `schema`.
+        """
+        whole: T = self._open().as_whole()
+        return whole
 
     # What it is
 

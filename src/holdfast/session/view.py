@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from holdfast.codec import Codec
-from holdfast.errors import CodecError
+from holdfast.errors import CodecError, ConfigError
 from holdfast.session.data import Message, Record, encode_value, new_message_id
 from holdfast.session.operations import UNREADABLE, Append, Change, Increment, is_number
 
@@ -58,15 +58,27 @@ class View:
     claimed: AbstractSet[bytes] = frozenset()
     unreadable: tuple[str, ...] = ()
     touched = False  # whether something was done beside what `marks` says
+    whole: Any = None  # typed sessions: the instance the application holds
 
     def __init__(self, codec: Codec, now: float, base: Base | None = None) -> None:
         self.codec = codec
         self.now = now
         self.base = base
-        self.encoded: Mapping[str, bytes] = base.record.data if base is not None else {}
+        self.encoded: Mapping[str, bytes] = self.values_of(base)
         self.live: dict[str, Any] = {}
         self.handed: set[str] = set()
         self.marks: dict[str, Change] = {}
+
+    def values_of(self, base: Base | None) -> Mapping[str, bytes]:
+        """Return the values that stand in `base`."""
+        return {} if base is None else base.record.data
+
+    def as_whole(self) -> Any:
+        """Return the instance a typed session is."""
+        raise ConfigError("session.data needs Sessions(store, schema=...)")
+
+    def pull(self, name: str) -> None:
+        """Take over what was set on that instance."""
 
     def fetch(self, name: str) -> Any:
         """Return the value under `name`, decoded at its first touch; `KeyError` if there is none.
@@ -131,7 +143,7 @@ class View:
 
     def append(self, name: str, item: object) -> None:
         """Add to a list; the item is taken as it is now."""
-        encoded = encode_value(self.codec, name, item)
+        encoded = self._encoded_item(name, item)
         value = self.fetch(name) if self.has(name) else []
         if type(value) is not list:
             raise TypeError(f"{name!r} is no list: append has nothing to add to")
@@ -184,6 +196,9 @@ class View:
     def look_at(self, encoded: Mapping[str, bytes]) -> None:
         """See these values, and nothing done to them."""
         self.encoded, self.live, self.handed, self.marks = encoded, {}, set(), {}
+
+    def _encoded_item(self, name: str, item: object) -> bytes:
+        return encode_value(self.codec, name, item)
 
     def _forget(self, name: str) -> None:
         if name in self.encoded:

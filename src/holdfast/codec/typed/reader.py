@@ -16,11 +16,11 @@ from typing import Any, get_args, get_origin
 from holdfast.codec.typed import annotated, records
 from holdfast.codec.typed.shapes import Choice, Constant, Either, Fixed, Many, Pairs, Shape, Text
 
-__all__ = ["Reader"]
+__all__ = ["MANY", "PAIRS", "Reader", "fields_of_class"]
 
 _SETS = (set, frozenset)
 _ALL = (list, tuple, set, frozenset)
-_MANY: dict[Any, tuple[type, ...]] = {
+MANY: dict[Any, tuple[type, ...]] = {
     list: (list,),
     set: (set,),
     frozenset: (frozenset,),
@@ -33,7 +33,9 @@ _MANY: dict[Any, tuple[type, ...]] = {
     abc.Container: _ALL,
     abc.Reversible: (list, tuple),
 }
-_PAIRS = (dict, abc.Mapping, abc.MutableMapping)
+"""Containers of one kind of items, and which values are annotated so."""
+PAIRS = (dict, abc.Mapping, abc.MutableMapping)
+"""Containers of keys and values."""
 
 
 class Reader:
@@ -69,7 +71,7 @@ class Reader:
             return self._literal(args)
         if origin in (typing.Union, types.UnionType):
             return self._either(args)
-        if args and (origin in _MANY or origin in _PAIRS or origin is tuple):
+        if args and (origin in MANY or origin in PAIRS or origin is tuple):
             return self._container(origin, args)
         if isinstance(origin or annotation, type):
             return self._class(annotation, origin or annotation, args)
@@ -91,7 +93,7 @@ class Reader:
 
     def _container(self, origin: Any, args: tuple[Any, ...]) -> Shape:
         fixed = origin is tuple and not (len(args) == 2 and args[1] is ...)
-        if not fixed and origin not in _PAIRS:
+        if not fixed and origin not in PAIRS:
             args = args[:1]
         parts = [self.read(one) for one in args]
         after = ", ..." if origin is tuple and not fixed else ""
@@ -101,9 +103,9 @@ class Reader:
             return Shape(label, parts)
         if fixed:
             return Fixed(label, parts)
-        if origin in _PAIRS:
+        if origin in PAIRS:
             return Pairs(label, *parts)
-        return Many(label, parts[0], _MANY.get(origin, (tuple,)))
+        return Many(label, parts[0], MANY.get(origin, (tuple,)))
 
     def _class(self, annotation: Any, kind: Any, args: tuple[Any, ...]) -> Shape:
         known = self._records.get(annotation)
@@ -135,6 +137,24 @@ class Reader:
         self._records[annotation] = shape
         shape.set_fields({name: self.read(one, kind) for name, one in fields.items()})
         return shape
+
+
+def fields_of_class(kind: type, args: tuple[Any, ...] = ()) -> dict[str, Any] | None:
+    """Return the annotations of the fields of a class, resolved; None if it is no such class.
+
+    Args:
+        kind: A dataclass, msgspec.Struct, pydantic model, NamedTuple or TypedDict.
+        args: What its type parameters stand for.
+
+    Raises:
+        NameError: An annotation names what is not there at run time.
+        TypeError: Its instances are not made of their fields alone.
+    """
+    sort = _sort(kind)
+    if sort is None:
+        return None
+    sort.check(kind)
+    return sort.fields(kind, args)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
