@@ -1,11 +1,15 @@
 """A stage with one stored session, and visitors who come to it at the same time."""
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from holdfast.bridge import Blocking, ThreadWaits, drive
 from holdfast.codec.msgpack import Msgpack
 from holdfast.session import Outcome, Session, index
-from holdfast.session.data import Message, Note, Record, decode, encode, encode_note
+from holdfast.session.data import Message, Note, Record, encode, encode_note
 from holdfast.session.engine import Engine
 from holdfast.session.homes import Loop
 from holdfast.session.index import Entry
@@ -14,6 +18,7 @@ from holdfast.session.policy import times_from
 from holdfast.session.records import Settings
 from holdfast.session.session import draft_of
 from holdfast.session.token import id_of, new_token
+from holdfast.session.users import SessionInfo
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order
 
 CODEC = Msgpack()
@@ -24,15 +29,27 @@ Data = dict[str, object]
 class Play:
     """One stored session on `stage`.
 
+    Args:
+        stage: Where.
+        data: What it holds.
+        options: Settings that differ from those of the others.
+        record: Fields of its record that do.
+
     Attributes:
         token: What its client holds.
         events: What the observer was told: the event's name, its fields.
     """
 
-    def __init__(self, stage: Stage, data: Mapping[str, object], **record: object) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        data: Mapping[str, object],
+        options: Mapping[str, Any] | None = None,
+        **record: object,
+    ) -> None:
         self.stage = stage
         self.events: list[tuple[str, Mapping[str, object]]] = []
-        self.settings = Settings(
+        usual = Settings(
             times=times_from(600, 3600, touch_every=60, forward_note=60),
             codec=CODEC,
             prefix="",
@@ -41,8 +58,20 @@ class Play:
             store="stage",
             persistent=lambda: False,
         )
-        self.home = Loop(Engine(stage.store, stage.waits, self.settings), self.settings)
+        self.settings = replace(usual, **(options or {}))
+        self.judge = Engine(Blocking(stage.rows), ThreadWaits(), self.settings)
+        self._move_in()
         self.token = self.store(data, **record)
+
+    def _move_in(self) -> None:
+        engine = Engine(self.stage.store, self.stage.waits, self.settings)
+        self.home = Loop(engine, self.settings)
+
+    def elsewhere(self) -> "Play":
+        """Return the same in another process: only the store and the clock are shared."""
+        other = copy.copy(self)
+        other._move_in()
+        return other
 
     def store(self, data: Mapping[str, object], **record: object) -> str:
         """Store a session; return its token."""
@@ -59,13 +88,34 @@ class Play:
         stored = Record(**{**given, **record})  # type: ignore[arg-type]
         self.put(token, encode(stored))
         if stored.user is not None:
-            entry = Entry(id_of(token) or "", now, now + 3600)
-            self.stage.rows.put(f"u:{index.key_of(stored.user)}", index.encode([entry]), 3600)
+            entry = Entry(id_of(token) or "", stored.created, stored.created + 3600)
+            self.enlist(stored.user, [*self.listed(stored.user), entry])
         return token
 
     def put(self, token: str, raw: bytes) -> None:
         """Store `raw` under the id of `token`."""
-        self.stage.rows.put(key_of(token), raw, 1000)
+        shut = self.judge.records.shut(id_of(token) or "", raw)
+        self.stage.rows.put(key_of(token), shut, 1000)
+
+    def enlist(self, user: str, entries: Sequence[Entry]) -> None:
+        """Store the index of `user`."""
+        name = index.key_of(user)
+        shut = self.judge.records.shut(f"u:{name}", index.encode(entries))
+        self.stage.rows.put(f"u:{name}", shut, 3600)
+
+    def listed(self, user: str) -> Sequence[Entry]:
+        """Return the index of `user`."""
+        name = index.key_of(user)
+        raw = self.stage.rows.get(f"u:{name}")
+        return [] if raw is None else index.decode(self.judge.records.unshut(f"u:{name}", raw))
+
+    def of(self, user: str) -> Sequence[SessionInfo]:
+        """Return what a list of the user's sessions shows now."""
+        return drive(self.judge.users.of(user))
+
+    def revoke(self, user: str) -> int:
+        """End all sessions of `user`, when everybody has ended."""
+        return drive(self.judge.users.revoke(user, None))
 
     async def load(self, token: str | None = None) -> Session:
         token = self.token if token is None else token
@@ -89,12 +139,13 @@ class Play:
     def at(self, token: str | None) -> Record | Note | None:
         """Return what stands under `token`."""
         raw = None if token is None else self.stage.rows.get(key_of(token))
-        return None if raw is None else decode(raw)
+        return None if raw is None else self.judge.records.read(id_of(token) or "", raw)
 
     def records(self) -> list[Record]:
         """Return every record that is alive, wherever it is."""
-        raws = [self.stage.rows.get(key) for key in self.stage.rows.scan("s:")]
-        found = [decode(raw) for raw in raws if raw is not None]
+        rows = [(key, self.stage.rows.get(key)) for key in self.stage.rows.scan("s:")]
+        read = self.judge.records.read
+        found = [read(key[2:], raw) for key, raw in rows if raw is not None]
         return [one for one in found if isinstance(one, Record)]
 
     def record(self) -> Record:

@@ -6,6 +6,9 @@ do, but for the short grace of a rotation by time, and then they only read. A no
 by another: who finds one gives way, unless he signs somebody in: then he rotates its target.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from holdfast.errors import TooManySessions
 from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank
@@ -55,7 +58,8 @@ class Issuing:
             if await self._records.write(None, base):
                 draft.base, draft.unsent, draft.rotating = base, draft.token, False
                 self._records.tell("created", base.id)
-                await self._enter(draft, sign_in, changes, base)
+                with _untold(draft):
+                    await self._enter(draft, sign_in, changes, base)
                 return
             draft.token = None  # taken, by an earlier commit of ours whose answer was lost
         raise self._records.busy()
@@ -93,7 +97,8 @@ class Issuing:
                 if base is not before:
                     merged(self._records, base, changes.lost(before.record, base.record))
                 self._records.tell("rotated", base.id, to=handle)
-                await self._list(draft, sign_in, changes, base, new)
+                with _untold(draft):
+                    await self._list(draft, sign_in, changes, base, new)
                 return None
             found = await self._records.again(base.id, attempt)
             if found is None or (found.id != base.id and sign_in is None):
@@ -131,7 +136,7 @@ class Issuing:
                 await self._users.leave(former, old.id)
             await self._enter(draft, sign_in, changes, new, old.id)
         elif new.record.user is not None and not await self._users.move(old.id, new):
-            await self._records.destroy(new.id, of=new.record.user)
+            await self._records.destroy(new.id, of=new.record.user, follow=False)
             drop(draft, self._records, new.id, "revoked")
 
     async def _enter(
@@ -149,13 +154,14 @@ class Issuing:
             draft.drop()
         elif not (old or left.record.data or left.record.messages or draft.csrf):
             await self._records.discard(left.id, left.raw)  # he came with nothing
+            self._records.tell("destroyed", left.id)
             draft.base = draft.unsent = draft.token = None
         draft.settle(changes)
         self._records.tell("login_refused", new.id, user=sign_in.user)
         raise TooManySessions(self._settings.max_sessions or 0)
 
     async def _signed_out(self, base: Base) -> Base | None:
-        """Take the user out of a session nobody has the token of; return what is left."""
+        """Take the user out of a session nobody has the token of; return what is left to us."""
         for attempt in range(ATTEMPTS):
             record = base.record
             kept = {name: own for name, own in record.reserved.items() if name in _OF_NOBODY}
@@ -163,10 +169,22 @@ class Issuing:
             if await self._records.write(base.raw, plain):
                 return plain
             found = await self._records.again(base.id, attempt)
-            if found is None:
-                return None
+            if found is None or found.id != base.id:
+                return None  # ended, or somebody else signed in and went on with it
             base = found
         raise self._records.busy()
+
+
+@contextmanager
+def _untold(draft: Draft) -> Iterator[None]:
+    """Let go of a session that may not be listed: its token must not be told."""
+    try:
+        yield
+    except TooManySessions:
+        raise  # it is nobody's, and needs no list
+    except BaseException:
+        draft.drop()
+        raise
 
 
 def is_anothers(found: Record, loaded: Record) -> bool:

@@ -105,7 +105,9 @@ class Users:
             gone = (base.id, replaces)
             others = [one for one in entries if one.dying or one.id not in gone]
             if len(others) >= (_PRUNE_ABOVE if most is None else most):
-                others = await self._standing(others)
+                if not await self._is_there(base.id):
+                    return entries  # rotated away already: who did that lists it
+                others = await self._standing(others, base.id)
             if most is None:
                 return [*others, new]
             condemned = oldest(others, room=most)
@@ -147,12 +149,14 @@ class Users:
             How many there were.
         """
         name, ended = key_of(user), 0
+
+        async def change(entries: list[Entry]) -> list[Entry]:
+            kept = await self._trail(keep)  # now, as it may have been rotated since it was asked
+            if kept:
+                entries = await self._standing(entries)
+            return [one._replace(dying=one.dying or one.id not in kept) for one in entries]
+
         for _ in range(ATTEMPTS):
-            kept = await self._trail(keep)
-
-            async def change(entries: list[Entry], kept: set[str] = kept) -> list[Entry]:
-                return [one._replace(dying=one.dying or one.id not in kept) for one in entries]
-
             listed = await self._change(name, change) or []
             if not any(one.dying for one in listed):
                 return ended
@@ -170,12 +174,12 @@ class Users:
 
     async def _finish(self, user: str | int, entries: Sequence[Entry], reason: str) -> int:
         """Destroy the condemned, then take them off the list; return how many were alive."""
-        dying = {entry.id for entry in entries if entry.dying}
+        dying = [entry.id for entry in entries if entry.dying]
         ended = 0
         for handle in dying:
             if await self._records.destroy(handle, of=user):
                 ended += 1
-                self._records.tell("revoked", handle, reason=reason)
+                self._records.tell("revoked", handle, user=user, reason=reason)
 
         async def change(entries: list[Entry]) -> list[Entry]:
             return [entry for entry in entries if entry.id not in dying]
@@ -184,10 +188,24 @@ class Users:
             await self._change(key_of(user), change)
         return ended
 
-    async def _standing(self, entries: list[Entry]) -> list[Entry]:
-        """Return the entries whose records are there, and the condemned."""
+    async def _is_there(self, handle: str) -> bool:
+        """Return whether a record stands there, not a forward note."""
+        return isinstance((await self._records.find([handle])).get(handle), Base)
+
+    async def _standing(self, entries: list[Entry], *own: str) -> list[Entry]:
+        """Return the condemned, and the entries of each session that is there, once.
+
+        A session that is rotated just now may stand there under the id it had and the one it has.
+        """
         found = await self._records.find([entry.id for entry in entries])
-        return [entry for entry in entries if entry.dying or entry.id in found]
+        known = {*own, *(entry.id for entry in entries)}
+        standing = []
+        for entry in entries:
+            there = found.get(entry.id)
+            ahead = await self._trail(there.target) if isinstance(there, Note) else set()
+            if entry.dying or (there is not None and ahead.isdisjoint(known)):
+                standing.append(entry)
+        return standing
 
     def _entry(self, base: Base) -> Entry:
         end = self._settings.times.left(base.record, 0.0)  # as seen from the epoch

@@ -1,0 +1,301 @@
+"""Users and their index: what was ended stays ended, whoever signs in or rotates meanwhile."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import pytest
+from session_scene import Act, Data, Play, ended, put, sent, values
+
+from holdfast.codec.seal import Seal
+from holdfast.errors import TooManySessions
+from holdfast.session import Session
+from holdfast.session.data import Record
+from holdfast.session.token import id_of, new_token
+from holdfast.signing import KeyRing
+from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
+
+BASE: Data = {"old": 1, "count": 5}
+ONE: Mapping[str, Any] = {"max_sessions": 1}
+REFUSE: Mapping[str, Any] = {"max_sessions": 1, "evicts": False}
+SEALED = Seal(KeyRing("Zk3vQ1xY7pLw9sT2mN8bR4cD6fG0hJ5a-uE"), "session record")
+OF_ANN = {"csrf": b"c" * 32, "user": "ann"}
+rotate: Act = Session.rotate
+Step = Callable[[Play], Coroutine[object, None, object]]
+
+
+def login(user: str = "ann") -> Act:
+    return lambda session: session.login(user)
+
+
+def login_now(user: str = "ann") -> Act:
+    return lambda session: session.aio.login(user)
+
+
+LOGINS = {"at commit": login(), "at the call": login_now()}
+
+
+def visit(*acts: Act, token: str | None = None) -> Step:
+    """A request with the session all share, or with another token."""
+    return lambda play: play.visit(*acts, token=token)
+
+
+def newcomer(*acts: Act) -> Step:
+    """A request of somebody whose token stands for nothing."""
+    return lambda play: play.visit(*acts, token=new_token())
+
+
+def revoke(user: str = "ann", *, keeps: bool = False) -> Step:
+    return lambda play: play.home.arevoke(user, id_of(play.token) if keeps else None)
+
+
+def tokens(play: Play, ends: Sequence[End]) -> list[str]:
+    """Return every token that somebody holds."""
+    return [play.token, *sent(ends)]
+
+
+def alive(play: Play, ends: Sequence[End], user: str = "ann") -> list[str]:
+    """Return the tokens somebody holds and is `user` with."""
+    found = [(token, play.at(token)) for token in tokens(play, ends)]
+    return [token for token, at in found if isinstance(at, Record) and at.user == user]
+
+
+def standing(play: Play, user: str = "ann") -> set[str]:
+    """Return the ids that are listed, and not condemned."""
+    return {entry.id for entry in play.listed(user) if not entry.dying}
+
+
+def nobody_hides(play: Play, ends: Sequence[End], *users: str) -> None:
+    """Check that whoever holds a good token is listed, and out once he is revoked."""
+    whole = all(end.over and end.error is None for end in ends)
+    for user in users or ("ann",):
+        handles = {id_of(token) for token in alive(play, ends, user)}
+        listed = standing(play, user) if whole else {one.id for one in play.listed(user)}
+        assert handles <= listed
+        play.revoke(user)
+        assert alive(play, ends, user) == []
+        assert play.listed(user) == []
+
+
+def play_steps(
+    steps: Sequence[Step],
+    check: Callable[[Play, list[End]], None],
+    options: Mapping[str, Any] | None = None,
+    *,
+    crash: bool = True,
+    some: int = 0,
+    **record: object,
+) -> int:
+    """Play requests of different processes in every order, or in `some`, also with a crash."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, options, **record)
+        callers = [step(play.elsewhere()) for step in steps]
+        return Scene(callers, lambda ends: check(play, ends), homes=range(len(steps)))
+
+    befallen = range(len(steps)) if crash else ()
+    if some:
+        play_some_orders(scene, some, seed=3)
+        play_some_orders(scene, some, seed=4, crash=befallen)
+        return some
+    return play_every_order(scene, crash=befallen)
+
+
+def both_done(ends: Sequence[End]) -> bool:
+    return all(end.over for end in ends)
+
+
+# Two who sign in
+
+
+@pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_of_two_logins_one_stays(act: Act, sealed: bool) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        assert len(alive(play, ends)) <= 1 or not both_done(ends)
+        if both_done(ends):
+            assert len(sent(ends)) == 2
+            assert len(alive(play, ends)) == 1
+            assert len(play.of("ann")) == 1
+            assert len(play.records()) == 2  # his, and that of who never signed in
+        nobody_hides(play, ends)
+
+    options = {**ONE, "seal": SEALED} if sealed else ONE
+    assert play_steps([newcomer(act), newcomer(act)], check, options, crash=not sealed) > 3
+
+
+@pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
+def test_of_two_logins_one_is_refused_and_never_both(act: Act) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        refused = [end for end in ends if end.error is not None]
+        assert all(isinstance(end.error, TooManySessions) for end in refused)
+        if both_done(ends):
+            assert len(refused) == 1
+            assert len(alive(play, ends)) == 1
+            assert len([record for record in play.records() if record.user == "ann"]) == 1
+        assert len(alive(play, ends)) <= 1
+        nobody_hides(play, [*ends])
+
+    assert play_steps([newcomer(act), newcomer(act)], check, REFUSE) > 20
+
+
+@pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
+def test_a_new_login_ends_the_oldest_whatever_that_does_meanwhile(act: Act) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if both_done(ends):
+            assert alive(play, ends) == sent(ends[:1])
+            assert all(record.user == "ann" for record in play.records())
+            assert len(play.records()) == 1
+        nobody_hides(play, ends)
+
+    for own in ([put("x", 1)], [rotate], [put("x", 1), rotate]):
+        play_steps([newcomer(act), visit(*own)], check, ONE, reserved=OF_ANN)
+
+
+@pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
+def test_who_signs_in_twice_in_one_session_is_not_evicted_by_himself(act: Act) -> None:
+    """His two tabs: one rotates or signs in as well, and the index knows the session by a name it
+    has no more."""
+
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if both_done(ends):
+            assert len(play.records()) == 1
+            assert len(alive(play, ends)) == 1
+            assert len(play.of("ann")) == 1
+        nobody_hides(play, ends)
+
+    for other in (rotate, login()):
+        play_steps([visit(act), visit(other)], check, ONE, reserved=OF_ANN)
+
+
+# Revoked meanwhile
+
+
+@pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
+def test_a_login_while_the_others_are_revoked(act: Act) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if both_done(ends):
+            assert play.at(play.token) is None  # it was there before
+            assert len(alive(play, ends)) == len(play.of("ann")) <= 1
+            assert len(play.records()) <= 1
+        nobody_hides(play, ends)
+
+    assert play_steps([newcomer(act), revoke()], check, reserved=OF_ANN) > 20
+
+
+ROTATIONS: dict[str, list[Act]] = {
+    "rotate": [rotate],
+    "write and rotate": [put("x", 1), rotate],
+    "write": [put("x", 1)],
+    "logout": [Session.logout],
+}
+
+
+@pytest.mark.parametrize("acts", ROTATIONS.values(), ids=ROTATIONS)
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_nothing_that_was_revoked_lives(acts: list[Act], sealed: bool) -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if ends[1].over:
+            assert alive(play, ends) == []
+            assert play.of("ann") == []
+        if both_done(ends):
+            assert [record for record in play.records() if record.user == "ann"] == []
+            assert play.listed("ann") == []
+        nobody_hides(play, ends)
+
+    options = {"seal": SEALED} if sealed else None
+    assert play_steps([visit(*acts), revoke()], check, options, reserved=OF_ANN) > 5
+
+
+def test_a_session_that_is_kept_lives_though_it_rotates_meanwhile() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if ends[0].over:
+            assert len(sent(ends)) == 1
+            assert alive(play, ends) == sent(ends)
+        if both_done(ends):
+            assert len(play.of("ann")) == 1
+            assert len(play.records()) == 1
+        nobody_hides(play, ends)
+
+    def twice(play: Play) -> Coroutine[object, None, object]:
+        play.store({}, reserved=OF_ANN)
+        return play.visit(rotate)
+
+    assert play_steps([twice, revoke(keeps=True)], check, reserved=OF_ANN) > 20
+
+
+def test_two_who_revoke_and_keep_themselves() -> None:
+    """Each ends the other, or one of them does: never is one alive whom the other ended."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, reserved=OF_ANN)
+        other = play.store(BASE, reserved=OF_ANN)
+        kept = [id_of(play.token), id_of(other)]
+        callers = [play.elsewhere().home.arevoke("ann", each) for each in kept]
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            held = [play.at(token) is not None for token in (play.token, other)]
+            if both_done(ends):
+                assert sum(end.value for end in ends) >= 1  # type: ignore[misc]
+                assert held != [True, True]
+                assert {entry.id for entry in play.listed("ann")} == {
+                    handle for handle, there in zip(kept, held, strict=True) if there
+                }
+            nobody_hides(play, [*ends])
+
+        return Scene(callers, check, homes=[0, 1])
+
+    assert play_every_order(scene) > 20
+
+
+def test_the_next_user_of_a_session_is_spared() -> None:
+    """Bob signs in where ann was, while all of hers are revoked."""
+
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if ends[1].over:
+            assert alive(play, ends, "ann") == []
+        if both_done(ends):
+            for token in sent(ends):
+                record = play.at(token)
+                assert isinstance(record, Record)
+                assert record.user == "bob"
+                assert "old" not in values(record)
+            assert len(sent(ends)) + play.told("conflict_dropped") == 1  # hers ended under his feet
+            assert play.listed("ann") == []
+            assert len(play.of("bob")) == len(sent(ends))
+        nobody_hides(play, ends, "ann", "bob")
+
+    for act in (login("bob"), login_now("bob")):
+        play_steps([visit(put("x", 1), act), revoke()], check, reserved=OF_ANN)
+
+
+def test_three_at_once() -> None:
+    """A login, a rotation and a revoke; a login as another, a write and a revoke."""
+
+    def check(play: Play, ends: list[End]) -> None:
+        assert all(isinstance(end.error, TooManySessions | None) for end in ends)
+        for user in ("ann", "bob"):
+            listed = {info.id for info in play.of(user)}
+            assert {id_of(token) for token in alive(play, ends, user)} <= listed or not all(
+                end.over for end in ends
+            )
+        nobody_hides(play, ends, "ann", "bob")
+
+    scenes: list[list[Step]] = [
+        [newcomer(login()), visit(put("x", 1), rotate), revoke()],
+        [visit(login("bob")), visit(put("x", 1)), revoke()],
+        [visit(login("bob")), visit(rotate), revoke()],
+        [visit(Session.logout), visit(rotate), revoke()],
+        [newcomer(login_now()), newcomer(login_now()), visit(rotate)],
+        [visit(login_now()), visit(login_now()), visit(rotate)],
+    ]
+    for options in (ONE, REFUSE):
+        for steps in scenes:
+            play_steps(steps, check, options, some=60, reserved=OF_ANN)
