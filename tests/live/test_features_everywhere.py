@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import importlib
+import io
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from holdfast import Cache, Limiter, Sessions, open_store
+from holdfast.errors import ConfigError
+from holdfast.store.abilities import CanScan
 from holdfast.store.protocol import OpenStore
 from holdfast.testing.races import RACES, run_races
 from holdfast.testing.races.site import asgi_site, wsgi_site
@@ -69,7 +74,7 @@ def test_two_requests_of_one_visitor_lose_nothing(opened: Opened) -> None:
 
 
 def test_a_logout_is_not_undone_by_a_slow_request(opened: Opened) -> None:
-    here, there = Sessions(opened()), Sessions(opened())
+    here, there = (Sessions(opened(), accept_eviction=True) for _ in range(2))
     first = here.load(None)
     first.login("ada")
     token = here.commit(first).token
@@ -80,6 +85,57 @@ def test_a_logout_is_not_undone_by_a_slow_request(opened: Opened) -> None:
     here.commit(slow)
     assert here.load(token).user is None
     assert dict(there.load(token)) == {}
+
+
+def test_a_user_has_as_many_sessions_as_he_may_and_all_can_be_ended(opened: Opened) -> None:
+    """From both faces and two hosts; records and indexes sealed."""
+    options: dict[str, Any] = {
+        "max_sessions": 2,
+        "accept_eviction": True,
+        "secrets": secrets.token_bytes(32),
+    }
+    here, there = Sessions(opened(), **options), Sessions(opened(), **options)
+    tokens = []
+    for host in (here, there, here):
+        session = host.load(None)
+        session.login("ada", f"device {len(tokens)}")
+        tokens.append(host.commit(session).token)
+    assert [here.load(token).user for token in tokens] == [None, "ada", "ada"]
+    with there.load(tokens[1]).lock():
+        assert {info.label for info in here.of("ada")} == {"device 1", "device 2"}
+
+    async def body() -> None:
+        current = await there.aio.load(tokens[2])
+        assert await there.aio.revoke("ada", keep=current) == 1
+        assert [info.id for info in await there.aio.of("ada")] == [current.id]
+        current.rotate()
+        tokens.append((await there.aio.commit(current)).token)
+        assert there.store is not None
+        await there.store.aio.close()
+
+    asyncio.run(body())
+    assert [here.load(token).user for token in tokens] == [None, None, None, "ada"]
+    assert here.revoke("ada") == 1
+    assert here.load(tokens[3]).user is None
+
+
+def test_sessions_go_out_of_a_store_and_back(opened: Opened) -> None:
+    here = Sessions(opened(), prefix="dumped")
+    stream = io.BytesIO()
+    if not isinstance(here.store, CanScan):
+        with pytest.raises(ConfigError):
+            here.dump(stream)
+        return
+    tokens = []
+    for number in range(30):
+        session = here.load(None)
+        session["n"] = number
+        tokens.append(here.commit(session).token)
+    assert here.dump(stream) == here.count() == 30
+    there = Sessions(opened(), prefix="restored")
+    stream.seek(0)
+    assert there.restore(stream) == 30
+    assert [there.load(token)["n"] for token in tokens] == list(range(30))
 
 
 @pytest.mark.parametrize("face", ["wsgi", "asgi"])
