@@ -94,7 +94,7 @@ def are_not_ours(site: Site, *forged: str) -> None:
         assert good not in line
         for both in (f"{mine}; {raw}", f"{raw}; {mine}"):
             assert site.visitor().get("/", cookie=both).body == b"bob", both
-    assert "cookie_tossing" not in site.events
+    assert "session.cookie_tossing" not in site.events
 
 
 @in_front
@@ -134,7 +134,7 @@ def test_item_22_of_two_cookies_of_our_name_none_is_used(visit: Visit, place: Pl
             assert "Max-Age=0" in line
             assert answer.all("cache-control") == ["no-store"]
             assert answer.all("vary") == ["Cookie"]
-    assert site.events.count("cookie_tossing") == 2 * len(raws)
+    assert site.events.count("session.cookie_tossing") == 2 * len(raws)
     visitor = site.visitor()
     [line] = visitor.get("/write", cookie=raws[0]).all("set-cookie")
     assert pieces(line)[1] not in ("", good, other)
@@ -248,7 +248,7 @@ def _rejected(site: Site, what: str, raw: str, names: set[str]) -> None:
     lines = answer.all("set-cookie")
     assert {pieces(line)[0] for line in lines} == names | {NAME}, what
     assert all("Max-Age=0" in line for line in lines), what
-    assert site.events[0] in ("chunks_rejected", "cookie_tossing"), what
+    assert site.events[0] in ("session.chunks_rejected", "session.cookie_tossing"), what
 
 
 @in_cookie

@@ -149,7 +149,7 @@ def test_several_cookie_headers_are_one(shop: Shop) -> None:
     twice = [("Cookie", cookie("a" * 43)), ("Cookie", cookie(shop.token(a=1)))]
     sent = asyncio.run(talk(SessionMiddleware(app, shop.sessions), scope(headers=twice)))
     assert sent[1]["body"] == b"None"
-    assert "cookie_tossing" in shop.events
+    assert "session.cookie_tossing" in shop.events
 
 
 @pytest.mark.parametrize(

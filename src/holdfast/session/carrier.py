@@ -183,7 +183,7 @@ class Carrier:
             epoch = await rows.epoch(record.user, None if sign_in is not None else old)
             if epoch is None:
                 draft.expire = True
-                return self._dropped(draft, record.rev.hex(), "revoked")
+                return self._dropped(draft, draft.handle, "revoked")
             record = with_epoch(record, epoch)
         new, token = self._sealed.close(record)
         if old is None:

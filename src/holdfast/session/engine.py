@@ -67,7 +67,7 @@ class Engine:
         """Return the draft of a visitor who is anonymous for once, if that is allowed."""
         if not self._settings.anonymous:
             raise error
-        self._tell("store_down", "", error=type(error).__name__, message=str(error))
+        self._settings.tell_down(error)
         draft = Draft(self._codec, self._clock())
         draft.adrift = error
         return draft
@@ -84,7 +84,8 @@ class Engine:
                 draft = Draft(self._codec, now, found)
                 if self._settings.check_user is not None and record.user is not None:
                     draft.doubt = found
-                self._tell("loaded", handle)
+                else:
+                    self._tell("loaded", handle)
                 return draft
         draft = Draft(self._codec, now)
         if isinstance(found, Base):
@@ -104,7 +105,7 @@ class Engine:
         if isinstance(doubt, Note):
             return await self._in_grace(draft, doubt)
         if draft.base is not None:
-            return await self._admitted(draft, draft.base)
+            return await self._loaded(draft, draft.base)
         if doubt is not None:
             self._tell("expired", doubt.id)
             # Unless somebody wrote to it in time. If not, whoever comes next finds it again.
@@ -118,11 +119,18 @@ class Engine:
             draft = self.judge(note.target, raw)
             if draft.base is not None:
                 draft.in_grace = True
-                return draft if draft.doubt is None else await self._admitted(draft, draft.base)
+                return draft if draft.doubt is None else await self._loaded(draft, draft.base)
             if not isinstance(draft.doubt, Note):
                 break
             note = draft.doubt
         return old
+
+    async def _loaded(self, draft: Draft, base: Base) -> Draft:
+        """Return what `_admitted` does, and tell of it."""
+        admitted = await self._admitted(draft, base)
+        if admitted is draft:
+            self._tell("loaded", base.id)
+        return admitted
 
     async def _admitted(self, draft: Draft, base: Base) -> Draft:
         """Return `draft` if its user is still welcome, else a new one whose token is forgotten."""
@@ -135,7 +143,7 @@ class Engine:
         if welcome:
             return draft
         await self.records.destroy(base.id)
-        self._tell("revoked", base.id, reason="not welcome")
+        self._tell("revoked", base.id, user=user, reason="not welcome")
         anonymous = Draft(self._codec, draft.now)
         anonymous.expire = True
         return anonymous
@@ -164,7 +172,7 @@ class Engine:
         except StoreError as error:
             if not self._settings.anonymous or draft.is_vital():
                 raise
-            self._tell("store_down", "", error=type(error).__name__, message=str(error))
+            self._settings.tell_down(error)
             draft.begun = True
             return NOTHING
         draft.begun = True

@@ -159,7 +159,8 @@ class Stored(_OfStore):
         self._store = store
         self._waits = ThreadWaits()
         self._engine = Engine(Blocking(store), self._waits, settings)
-        self._in_process = bool(getattr(store, "never_waits", False))
+        never_waits = bool(getattr(store, "never_waits", False))
+        self._in_process = never_waits and not settings.anonymous  # whose failures are looked after
 
     @cached_property
     def aio(self) -> Loop:

@@ -49,7 +49,7 @@ class Exchange:
         self.transport = transport
         self.carried: Carried = transport.read(raw) if raw else NOTHING
         if self.carried[2]:
-            sessions.observer(self.carried[2], {"names": self.carried[1]})
+            sessions.observer(f"session.{self.carried[2]}", {"names": self.carried[1]})
 
     @property
     def untouched(self) -> bool:
@@ -97,5 +97,4 @@ def client_of(request: Request) -> tuple[str | None, str | None]:
 
 def tell_store_down(sessions: Sessions, error: StoreError) -> None:
     """Tell the observer that the store of `sessions` gave no answer."""
-    fields: Mapping[str, object] = {"error": type(error).__name__, "message": str(error)}
-    sessions.observer("session.store_down", fields)
+    sessions.observer("session.store_down", {"store": error.store, "error": error})
