@@ -1,15 +1,15 @@
 """The site the security tests visit: one application, over each face, on each kind of store.
 
 A test asks for `visit`, opens sites with it, and is run in every `place` its decorator names:
-`everywhere` is all there is, `stored` all but cookie-only sessions, `in_cookie` these alone, and
-`in_front` what a rule of the answer's headers can depend on. Places marked `live` are left to
-`make test-live`.
+`everywhere` is all there is, `stored` all but cookie-only sessions, `in_cookie` these alone,
+`in_front` what a rule of the answer's headers can depend on, and `over_asgi` the same where WSGI
+has no such thing. Places marked `live` are left to `make test-live`.
 """
 
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ __all__ = [
     "in_cookie",
     "in_front",
     "meanwhile",
+    "over_asgi",
     "stored",
     "visiting",
 ]
@@ -66,13 +67,13 @@ class Place(NamedTuple):
     face: Face
 
 
-def _places(*kinds: str) -> pytest.MarkDecorator:
+def _places(*kinds: str, faces: Iterable[Face] = FACES) -> pytest.MarkDecorator:
     """Return the decorator that runs a test in every place with one of `kinds`."""
     found = []
     for kind in kinds:
         marks = [pytest.mark.server] if kind in SERVED else []
         marks += [pytest.mark.live] if kind in LIVE else []
-        for face in FACES:
+        for face in faces:
             place = pytest.param(Place(kind, face), id=f"{kind}-{face}", marks=marks)
             found.append(place)
     return pytest.mark.parametrize("place", found)
@@ -82,6 +83,7 @@ stored = _places(*HERE, "redis", *LIVE)
 everywhere = _places(*HERE, "redis", "cookie", *LIVE)
 in_front = _places(*HERE, "redis", "cookie")
 in_cookie = _places("cookie")
+over_asgi = _places(*HERE, "redis", "cookie", faces=["asgi"])
 
 ACTIONS: dict[str, Callable[[Any, str], object]] = {
     "write": lambda session, name: session.update(name=name),
@@ -106,7 +108,8 @@ class Site:
 
     def rows(self) -> dict[str, bytes]:
         """Return all that is stored, by key."""
-        keys, store = self.keys(), self.sessions.store
+        keys, sessions = self.keys(), self.sessions
+        store = sessions.revocations if sessions.store is None else sessions.store
         return {} if store is None else store.get_many(keys)
 
     def records(self) -> list[str]:
@@ -119,7 +122,10 @@ class Site:
 
     def visitor(self, view: Any = None, *, headers: Any = ()) -> Visitor:
         """Return a new visitor; the application has one view and says `headers` besides."""
-        app = one_view(view or self.view, self.face, headers)
+        return self.visitor_of(one_view(view or self.view, self.face, headers))
+
+    def visitor_of(self, app: Any) -> Visitor:
+        """Return a new visitor of a whole application."""
         if self.face == "wsgi":
             return Visitor(wsgi.SessionMiddleware(app, self.sessions), "wsgi")
         return Visitor(asgi.SessionMiddleware(app, self.sessions), "asgi")
@@ -154,30 +160,40 @@ class Visit:
         self._stack = stack
 
     def __call__(self, place: Place, **options: Any) -> Site:
-        """Return a new site; `options` are those of `Sessions`, and two more.
+        """Return a new site; `options` are those of `Sessions`, and some more.
 
         Args:
             place: Where.
-            options: `around` wraps the store, `preset` names one of `Sessions.preset`.
+            options: `around` wraps the store; `beside` is a site with the same rows and clock;
+                `preset` names one of `Sessions.preset`; `revocable` has cookie-only sessions, the
+                store knows which were ended.
         """
-        clock, events = ManualClock(), list[str]()
+        beside: Site | None = options.pop("beside", None)
+        clock = ManualClock() if beside is None else beside.clock
+        events = list[str]()
         around = options.pop("around", lambda store: store)
-        level = options.pop("preset", None)
+        level, revocable = options.pop("preset", None), options.pop("revocable", False)
 
         def observe(event: str, _fields: Mapping[str, object]) -> None:
             events.append(event)
 
         options = {"observer": observe, "clock": clock, **options}
+        if place.kind == "cookie" or revocable:
+            options.setdefault("secrets", secrets.token_bytes(32))
         if place.kind == "cookie":
-            secret = secrets.token_bytes(32)
-            sessions = Sessions.in_cookie(secrets=[secret], **options)
-            return Site(place.face, sessions, clock, events)
+            return Site(place.face, Sessions.in_cookie(**options), clock, events)
+        if place.kind == "memcached":
+            options["accept_eviction"] = True
+        if beside is not None and beside.sessions.store is not None:
+            made = Sessions(beside.sessions.store, **options)
+            return Site(place.face, made, clock, events, beside.keys)
         prefix = secrets.token_hex(4)
         store: OpenStore = around(open_store(self._url(place.kind), prefix=prefix))
         self._stack.callback(store.close)
-        if place.kind == "memcached":
-            options["accept_eviction"] = True
-        made = Sessions.preset(level, store, **options) if level else Sessions(store, **options)
+        if revocable:
+            made = Sessions.in_cookie(revocations=store, **options)
+        else:
+            made = Sessions.preset(level, store, **options) if level else Sessions(store, **options)
         site = Site(place.face, made, clock, events)
         scanned: object = store
         if isinstance(scanned, CanScan):
