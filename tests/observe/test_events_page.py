@@ -18,7 +18,7 @@ LEVELS = {"debug", "info", "warning", "error"}
 
 
 def told() -> set[str]:
-    found = set()
+    found = set[str]()
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         found |= set(TOLD.findall(text))
@@ -31,7 +31,7 @@ def told() -> set[str]:
 
 def rows() -> dict[str, str]:
     """Return the events of the page and their levels."""
-    found = {}
+    found = dict[str, str]()
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == 5 and set(cells[3].split(", ")) <= LEVELS:
