@@ -142,7 +142,7 @@ class Engine:
             welcome = await welcome
         if welcome:
             return draft
-        await self.records.destroy(base.id)
+        await self.records.destroy(base.id, of=user)
         self._tell("revoked", base.id, user=user, reason="not welcome")
         anonymous = Draft(self._codec, draft.now)
         anonymous.expire = True
@@ -206,11 +206,9 @@ class Engine:
 
     def _outcome(self, draft: Draft) -> Outcome:
         """Return what the client must be told at the start of the response."""
-        base, token, renewed = draft.base, draft.unsent, draft.renewed
-        if base is not None:
-            if token is None and renewed is not None and id_of(renewed) == base.id:
-                token = renewed
-            if token is not None:
+        base = draft.base
+        for token in (draft.unsent, draft.renewed):
+            if base is not None and token is not None and id_of(token) == base.id:
                 draft.unsent = draft.renewed = None
                 return self._settings.sent(token, base.record)
         return Outcome(None, None, expire=draft.expire and base is None)
