@@ -68,7 +68,7 @@ class Engine:
         if not self._settings.anonymous:
             raise error
         self._settings.tell_down(error)
-        draft = Draft(self._codec, self._clock())
+        draft = self._settings.draft(self._clock())
         draft.adrift = error
         return draft
 
@@ -76,18 +76,18 @@ class Engine:
         """Return the draft of `raw`, found under `handle`; what is unclear stands in `doubt`."""
         now = self._clock()
         if handle is None:
-            return Draft(self._codec, now)
+            return self._settings.draft(now)
         found = None if raw is None else self.records.parse(handle, raw)
         if isinstance(found, Base):
             record = found.record
             if not self._times.is_over(record, now):
-                draft = Draft(self._codec, now, found)
+                draft = self._settings.draft(now, found)
                 if self._settings.check_user is not None and record.user is not None:
                     draft.doubt = found
                 else:
                     self._tell("loaded", handle)
                 return draft
-        draft = Draft(self._codec, now)
+        draft = self._settings.draft(now)
         if isinstance(found, Base):
             draft.doubt = found
         elif isinstance(found, Note):
@@ -144,7 +144,7 @@ class Engine:
             return draft
         await self.records.destroy(base.id, of=user)
         self._tell("revoked", base.id, user=user, reason="not welcome")
-        anonymous = Draft(self._codec, draft.now)
+        anonymous = self._settings.draft(draft.now)
         anonymous.expire = True
         return anonymous
 
@@ -153,7 +153,7 @@ class Engine:
         found = await self.records.again(base.id, 0)
         if found is None or is_anothers(found.record, base.record):
             return False
-        draft = Draft(self._codec, self._clock(), found)
+        draft = self._settings.draft(self._clock(), found)
         return (await self._admitted(draft, found)).base is not None
 
     # Commit
