@@ -20,7 +20,11 @@ from urllib.parse import unquote
 import pytest
 
 from holdfast import Sessions, open_store
+from holdfast.codec.seal import Seal
 from holdfast.session.data import Record, decode
+from holdfast.session.sealed import pad
+from holdfast.session.token import id_of, new_token
+from holdfast.signing import KeyRing
 from holdfast.store.abilities import CanScan
 from holdfast.store.protocol import OpenStore
 from holdfast.testing.calls import Answer, Face, Visitor, one_view
@@ -105,6 +109,7 @@ class Site:
     clock: ManualClock = field(default_factory=ManualClock)
     events: list[str] = field(default_factory=list)
     keys: Callable[[], list[str]] = list
+    secret: bytes = b""  # what seals cookies, where it was made here
 
     def rows(self) -> dict[str, bytes]:
         """Return all that is stored, by key."""
@@ -119,6 +124,14 @@ class Site:
             for key, raw in self.rows().items()
             if key.startswith("s:") and isinstance(decode(raw), Record)
         ]
+
+    def planted(self, raw: bytes) -> str:
+        """Return the token of a session that has these bytes, whatever they are."""
+        if self.sessions.store is None:
+            return Seal(KeyRing(self.secret), "session").seal_text(pad(raw), NAME)
+        token = new_token()
+        self.sessions.store.put(f"s:{id_of(token)}", raw)
+        return token
 
     def visitor(self, view: Any = None, *, headers: Any = ()) -> Visitor:
         """Return a new visitor; the application has one view and says `headers` besides."""
@@ -181,7 +194,8 @@ class Visit:
         if place.kind == "cookie" or revocable:
             options.setdefault("secrets", secrets.token_bytes(32))
         if place.kind == "cookie":
-            return Site(place.face, Sessions.in_cookie(**options), clock, events)
+            made = Sessions.in_cookie(**options)
+            return Site(place.face, made, clock, events, secret=options["secrets"])
         if place.kind == "memcached":
             options["accept_eviction"] = True
         if beside is not None and beside.sessions.store is not None:
