@@ -356,16 +356,20 @@ class Engine:
         return taken
 
     async def restore(self, handle: str, raw: bytes) -> bool:
-        """Put back a record that was dumped, unless it is over or something stands there."""
+        """Put back a record that was dumped, unless it is over or something stands there.
+
+        One that another restore put there and could not list any more is listed now.
+        """
         found = self.records.read(handle, raw)
         if not isinstance(found, Record) or self._times.is_over(found, self._clock()):
             return False
         base = Base(handle, raw, found)
-        if not await self.records.write(None, base):
+        written = await self.records.write(None, base)
+        if not written and await self.records.store.get(self.key + handle) != raw:
             return False
-        if found.user is None or await self.users.enter(base, ""):
-            return True
-        await self.records.destroy(handle)
+        if found.user is None or await self.users.enter(base, "", restored=True):
+            return written
+        await self.records.destroy(handle, of=found.user)
         return False
 
     async def flush(self, draft: Draft) -> None:

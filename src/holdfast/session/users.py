@@ -87,12 +87,13 @@ class Users:
             agent=record.text("agent"),
         )
 
-    async def enter(self, base: Base, replaces: str) -> bool:
+    async def enter(self, base: Base, replaces: str, *, restored: bool = False) -> bool:
         """List a session somebody was just signed in with.
 
         Args:
             base: The session.
             replaces: The id it had before.
+            restored: It comes out of an archive, and ends none of the others.
 
         Returns:
             Whether there was room for it; the oldest of the others may have been ended for that.
@@ -111,7 +112,7 @@ class Users:
             if most is None:
                 return [*others, new]
             condemned = oldest(others, room=most)
-            if condemned and not self._settings.evicts:
+            if condemned and (restored or not self._settings.evicts):
                 return None
             return [*(one._replace(dying=one.dying or one.id in condemned) for one in others), new]
 
