@@ -302,6 +302,7 @@ def test_46_a_login_finishes_what_another_left_half_done(make: Make, store: Coun
         {"when_full": "ask"},
         {"on_store_error": "500"},
         {"keep_client": "shoe size"},
+        {"check_user": "ann"},
         {"keep_client": ["address", "shoe size"]},
     ],
 )

@@ -72,6 +72,8 @@ def settings_of(  # noqa: PLR0913 - what two faces share, option by option
         )
     _one_of("when_full", when_full, ("evict", "refuse"))
     _one_of("on_store_error", on_store_error, ("503", "anonymous"))
+    if check_user is not None and not callable(check_user):
+        raise ConfigError("check_user: a function that is called with a user")
     checked, writer = prefix_of(prefix), codec_named(codec)
     return Settings(
         times=times,

@@ -193,7 +193,8 @@ class Session(Contents, Generic[T]):
         length = seconds(lifetime, option="lifetime")
         most = self._home.settings.times.remember_up_to
         if not 0 < length <= most:
-            raise ConfigError(f"remember({lifetime!r}): more than 0, at most {most:g} s here")
+            room = f"more than 0, at most {most:.0f} s" if most else "no session is remembered here"
+            raise ConfigError(f"remember({lifetime!r}): {room} (remember_up_to)")
         draft = self._before_first_byte("remember")
         draft.mark("lifetime", float(length))
         if draft.base is not None:
