@@ -113,7 +113,7 @@ def test_item_22_of_two_headers_none_is_used(visit: Visit, place: Place) -> None
     site.events.clear()
     for both in (f"{one},{other}", f"{other}, {one}", f"{one}, {one}", f",{one}"):
         assert client(site, both).get("/").body == b"nobody"
-    assert site.events.count("header_repeated") == 4
+    assert site.events.count("session.header_repeated") == 4
 
 
 def test_item_27_only_a_name_can_be_a_header() -> None:
