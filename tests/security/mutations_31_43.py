@@ -5,6 +5,8 @@ from mutation import Mutation
 __all__ = ["MUTATIONS"]
 
 _SEALS = "tests/security/test_seal_items.py"
+_CODECS = "tests/security/test_codec_items.py"
+_SEALED_PICKLE = "test_item_41_pickle_is_imported_by_a_name_that_warns_and_reads_what_was_sealed"
 _SEAL = "codec/seal.py"
 _BINDS = "header + self._purpose_data + _bound_data(bound)"
 
@@ -148,4 +150,80 @@ _SEALED = [
     ),
 ]
 
-MUTATIONS = [*_SEALED]
+_READ = [
+    Mutation(
+        "41: what msgpack cannot read is unpickled",
+        "codec/msgpack.py",
+        '            raise _error(f"not readable: {error}") from error\n',
+        "            import pickle\n            return pickle.loads(data)\n",
+        f"{_CODECS}::test_item_41_nothing_that_is_read_runs[msgpack-memory-wsgi]",
+    ),
+    Mutation(
+        "41: what JSON cannot read is unpickled",
+        "codec/json.py",
+        '            raise _error(f"not readable: {_reason(error)}") from error\n',
+        "            import pickle\n            return pickle.loads(data)\n",
+        f"{_CODECS}::test_item_41_nothing_that_is_read_runs[json-memory-wsgi]",
+    ),
+    Mutation(
+        "41: bytes nobody sealed are unpickled",
+        "codec/pickle.py",
+        "        pickled = self._seal.unseal(data)\n",
+        "        try:\n            pickled = self._seal.unseal(data)\n"
+        "        except CodecError:\n            pickled = data\n",
+        f"{_CODECS}::{_SEALED_PICKLE}",
+    ),
+    Mutation(
+        "41: pickle can be chosen by its name",
+        "codec/__init__.py",
+        '    if codec == "json":\n',
+        '    if codec in ("json", "pickle"):\n',
+        f"{_CODECS}::{_SEALED_PICKLE}",
+    ),
+    Mutation(
+        "42: what nests deeper than is written is read",
+        "codec/msgpack.py",
+        "            return value if len(data) <= MAX_DEPTH else _shallow(value, data)\n",
+        "            return value\n",
+        f"{_CODECS}::test_item_42_a_bomb_is_a_value_that_is_not_there[msgpack-memory-wsgi]",
+    ),
+    Mutation(
+        "42: of a name that stands there twice the last counts",
+        "codec/json.py",
+        "object_pairs_hook=_unique, ",
+        "",
+        f"{_CODECS}::test_item_42_a_bomb_is_a_value_that_is_not_there[json-memory-wsgi]",
+    ),
+    Mutation(
+        "42: an int has any number of digits",
+        "codec/json.py",
+        "    if len(digits) > _MAX_DIGITS or (value := int(digits)).bit_length() > _MAX_BITS:\n",
+        "    if (value := int(digits)) is None:\n",
+        f"{_CODECS}::test_item_42_a_bomb_is_a_value_that_is_not_there[json-memory-asgi]",
+    ),
+    Mutation(
+        "42: a record is read that cannot be written",
+        "session/data.py",
+        "    return record if _is_writable(record) else None\n",
+        "    return record\n",
+        f"{_CODECS}::test_item_42_a_bomb_in_place_of_a_record_is_a_new_session[memory-wsgi]",
+    ),
+    Mutation(
+        "43: a bomb goes off",
+        "codec/compress.py",
+        "        stream = zlib.decompressobj()\n",
+        "        return zlib.decompress(short)\n",
+        f"{_CODECS}::test_item_43_what_unfolds_is_bounded[memory-wsgi]",
+    ),
+    Mutation(
+        "43: everything is compressed",
+        "session/opening.py",
+        '    _one_of("when_full", when_full, ("evict", "refuse"))\n',
+        "    from holdfast.codec import Chain\n"
+        "    from holdfast.codec.compress import Compress\n"
+        "    codec = Chain(codec_named(codec), Compress())\n",
+        f"{_CODECS}::test_item_43_nothing_is_compressed_unless_that_is_asked_for[memory-wsgi]",
+    ),
+]
+
+MUTATIONS = [*_SEALED, *_READ]
