@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,8 @@ from holdfast.testing.interleave import End, Scene, Stage, play_every_order
 CODEC = Msgpack()
 Act = Callable[[Session], object]
 Data = dict[str, object]
+BASE: Data = {"old": 1, "count": 5, "list": ["a"]}
+OF_ANN = {"csrf": b"c" * 32, "user": "ann"}
 
 
 class Play:
@@ -97,13 +99,13 @@ class Play:
         shut = self.judge.records.shut(id_of(token) or "", raw)
         self.stage.rows.put(key_of(token), shut, 1000)
 
-    def enlist(self, user: str, entries: Sequence[Entry]) -> None:
+    def enlist(self, user: str | int, entries: Sequence[Entry]) -> None:
         """Store the index of `user`."""
         name = index.key_of(user)
         shut = self.judge.records.shut(f"u:{name}", index.encode(entries))
         self.stage.rows.put(f"u:{name}", shut, 3600)
 
-    def listed(self, user: str) -> Sequence[Entry]:
+    def listed(self, user: str | int) -> Sequence[Entry]:
         """Return the index of `user`."""
         name = index.key_of(user)
         raw = self.stage.rows.get(f"u:{name}")
@@ -138,8 +140,9 @@ class Play:
 
     def at(self, token: str | None) -> Record | Note | None:
         """Return what stands under `token`."""
-        raw = None if token is None else self.stage.rows.get(key_of(token))
-        return None if raw is None else self.judge.records.read(id_of(token) or "", raw)
+        key = "s:none" if token is None else key_of(token)
+        raw = self.stage.rows.get(key)
+        return None if raw is None else self.judge.records.read(key[2:], raw)
 
     def records(self) -> list[Record]:
         """Return every record that is alive, wherever it is."""
@@ -165,6 +168,14 @@ class Play:
     def told(self, event: str) -> int:
         """Return how often the observer heard `event`."""
         return sum(name == f"session.{event}" for name, _ in self.events)
+
+
+Step = Callable[[Play], Coroutine[object, None, object]]
+
+
+def steps_of(*acts: Act) -> Step:
+    """A request with the session all share, in the process it is given."""
+    return lambda play: play.visit(*acts)
 
 
 def key_of(token: str) -> str:
@@ -215,7 +226,7 @@ def play(
     """
 
     def scene(stage: Stage) -> Scene:
-        here = Play(stage, data, **record)
+        here = Play(stage, data, None, **record)
 
         def judge(ends: list[End]) -> None:
             ended(ends)

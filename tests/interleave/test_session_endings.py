@@ -23,6 +23,7 @@ LATE: dict[str, Act] = {
     "set and rotate": set_and_rotate,
     "rotate": Session.rotate,
     "login": lambda s: s.login("eve"),
+    "login at the call": lambda s: s.aio.login("eve"),
     "increment": lambda s: s.increment("count"),
     "flash": lambda s: s.flash("hi"),
     "clear": Session.clear,
@@ -91,7 +92,14 @@ def test_a_touch_does_not_bring_a_session_back() -> None:
     play_every_order(scene, crash=[0, 1])
 
 
-@pytest.mark.parametrize("act", [Session.rotate, lambda s: s.login("ann")], ids=["rotate", "login"])
+TURNS: dict[str, Act] = {
+    "rotate": Session.rotate,
+    "login": lambda s: s.login("ann"),
+    "login at the call": lambda s: s.aio.login("ann"),
+}
+
+
+@pytest.mark.parametrize("act", TURNS.values(), ids=TURNS)
 def test_destroyed_from_outside_while_it_is_rotated(act: Act) -> None:
     """`destroy(handle)` and eviction: whoever wins, no record is left, and none in hiding."""
 

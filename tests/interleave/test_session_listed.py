@@ -4,23 +4,20 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
-from session_scene import Act, Data, Play, ended, put, sent, values
+from session_scene import BASE, OF_ANN, Act, Play, Step, ended, put, sent, values
 
 from holdfast.codec.seal import Seal
-from holdfast.errors import TooManySessions
+from holdfast.errors import StoreTimeout, TooManySessions
 from holdfast.session import Session
 from holdfast.session.data import Record
 from holdfast.session.token import id_of, new_token
 from holdfast.signing import KeyRing
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
 
-BASE: Data = {"old": 1, "count": 5}
 ONE: Mapping[str, Any] = {"max_sessions": 1}
 REFUSE: Mapping[str, Any] = {"max_sessions": 1, "evicts": False}
 SEALED = Seal(KeyRing("Zk3vQ1xY7pLw9sT2mN8bR4cD6fG0hJ5a-uE"), "session record")
-OF_ANN = {"csrf": b"c" * 32, "user": "ann"}
 rotate: Act = Session.rotate
-Step = Callable[[Play], Coroutine[object, None, object]]
 
 
 def login(user: str = "ann") -> Act:
@@ -155,8 +152,7 @@ def test_a_new_login_ends_the_oldest_whatever_that_does_meanwhile(act: Act) -> N
 
 @pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
 def test_who_signs_in_twice_in_one_session_is_not_evicted_by_himself(act: Act) -> None:
-    """His two tabs: one rotates or signs in as well, and the index knows the session by a name it
-    has no more."""
+    """His two tabs: while one rotates, the index lists the session under an id it has no more."""
 
     def check(play: Play, ends: list[End]) -> None:
         ended(ends)
@@ -229,6 +225,7 @@ def test_a_session_that_is_kept_lives_though_it_rotates_meanwhile() -> None:
     assert play_steps([twice, revoke(keeps=True)], check, reserved=OF_ANN) > 20
 
 
+@pytest.mark.slow
 def test_two_who_revoke_and_keep_themselves() -> None:
     """Each ends the other, or one of them does: never is one alive whom the other ended."""
 
@@ -276,6 +273,61 @@ def test_the_next_user_of_a_session_is_spared() -> None:
         play_steps([visit(put("x", 1), act), revoke()], check, reserved=OF_ANN)
 
 
+LOST: dict[str, Step] = {
+    "login": newcomer(login()),
+    "login at the call": newcomer(login_now()),
+    "rotate": visit(put("x", 1), rotate),
+    "login as another": visit(login("bob")),
+    "revoke": revoke(),
+}
+
+
+@pytest.mark.parametrize("step", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("what", ["request", "reply"])
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for long"])
+def test_without_an_answer_nobody_is_signed_in_unlisted(
+    step: Step, what: str, lasting: bool
+) -> None:
+    """One operation, or all from one on, get no answer: it was done, or it is an error."""
+    done = 0
+    for number in range(1, 16):
+        done += without_an_answer(step, what, number, lasting=lasting)
+    assert done > (0 if lasting and what == "request" else 1)
+
+
+def without_an_answer(step: Step, what: str, number: int, *, lasting: bool) -> bool:
+    """Play `step` with these losses; return whether it failed nobody."""
+    fine: list[bool] = []
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, {"max_sessions": 1}, reserved=OF_ANN)
+        stage.clock.advance(10)
+        count = 0
+
+        def losing(_operation: str, _key: str) -> str:
+            nonlocal count
+            count += 1
+            return what if count == number or (lasting and count > number) else ""
+
+        stage.store.lose = losing
+
+        def check(ends: list[End]) -> None:
+            (end,) = ends
+            assert isinstance(end.error, StoreTimeout | None)
+            fine.append(end.error is None)
+            if end.error is None and step is LOST["revoke"]:
+                assert play.at(play.token) is None
+            for user in ("ann", "bob"):
+                handles = {id_of(token) for token in alive(play, ends, user)}
+                assert handles <= {entry.id for entry in play.listed(user)}
+            nobody_hides(play, ends, "ann", "bob")
+
+        return Scene([step(play)], check)
+
+    play_every_order(scene)
+    return fine[0]
+
+
 def test_three_at_once() -> None:
     """A login, a rotation and a revoke; a login as another, a write and a revoke."""
 
@@ -298,4 +350,4 @@ def test_three_at_once() -> None:
     ]
     for options in (ONE, REFUSE):
         for steps in scenes:
-            play_steps(steps, check, options, some=60, reserved=OF_ANN)
+            play_steps(steps, check, options, some=150, reserved=OF_ANN)

@@ -29,6 +29,14 @@ def login(user: str) -> Act:
     return lambda session: session.login(user)
 
 
+def login_now(user: str) -> Act:
+    return lambda session: session.aio.login(user)
+
+
+TURNS = {"rotate": rotate, "login": login("ann"), "login at the call": login_now("ann")}
+LOGINS = {"at commit": login, "at the call": login_now}
+
+
 def both_done(ends: list[End]) -> bool:
     return not any(end.crashed for end in ends)
 
@@ -54,7 +62,7 @@ WRITES: dict[str, tuple[Act, Data]] = {
 }
 
 
-@pytest.mark.parametrize("turn", [rotate, login("ann")], ids=["rotate", "login"])
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
 @pytest.mark.parametrize(("act", "want"), WRITES.values(), ids=WRITES)
 def test_a_commit_beside_a_rotation_survives(act: Act, want: Data, turn: Act) -> None:
     def check(play: Play, ends: list[End]) -> None:
@@ -91,7 +99,7 @@ def test_a_load_that_meets_a_note_is_empty_and_says_nothing() -> None:
     play(BASE, [[writes], [rotate]], check)
 
 
-@pytest.mark.parametrize("turn", [rotate, login("ann")], ids=["rotate", "login"])
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
 def test_the_old_token_reads_nothing_once_the_note_stands(turn: Act) -> None:
     def scene(stage: Stage) -> Scene:
         play = Play(stage, BASE)
@@ -123,7 +131,10 @@ def test_two_rotations_give_one_cookie_and_it_is_good() -> None:
     assert play(BASE, [[first, rotate], [second, rotate]], check) > 30
 
 
-def test_an_attacker_who_rotates_is_not_given_the_token_of_a_login() -> None:
+@pytest.mark.parametrize("enter", LOGINS.values(), ids=LOGINS)
+def test_an_attacker_who_rotates_is_not_given_the_token_of_a_login(
+    enter: Callable[[str], Act],
+) -> None:
     """He holds the token the victim had before the login: fixation."""
 
     def check(play: Play, ends: list[End]) -> None:
@@ -136,11 +147,12 @@ def test_an_attacker_who_rotates_is_not_given_the_token_of_a_login() -> None:
             assert isinstance(found, Record)
             assert found.user == "victim"
 
-    play(BASE, [[put("x", 1), rotate], [login("victim")]], check)
+    play(BASE, [[put("x", 1), rotate], [enter("victim")]], check)
 
 
 @pytest.mark.parametrize("users", [("ann", "ann"), ("ann", "eve")], ids=["same", "other"])
-def test_two_logins(users: tuple[str, str]) -> None:
+@pytest.mark.parametrize("enter", LOGINS.values(), ids=LOGINS)
+def test_two_logins(users: tuple[str, str], enter: Callable[[str], Act]) -> None:
     def check(play: Play, ends: list[End]) -> None:
         if not both_done(ends):
             return
@@ -165,12 +177,15 @@ def test_two_logins(users: tuple[str, str]) -> None:
             assert data == {f"who{won}": 1}
 
     def entering(number: int) -> list[Act]:
-        return [put(f"who{number}", 1), login(users[number])]
+        return [put(f"who{number}", 1), enter(users[number])]
 
     assert play(BASE, [entering(0), entering(1)], check) > 30
 
 
-def test_a_login_never_merges_into_a_session_whose_token_another_holds() -> None:
+@pytest.mark.parametrize("enter", LOGINS.values(), ids=LOGINS)
+def test_a_login_never_merges_into_a_session_whose_token_another_holds(
+    enter: Callable[[str], Act],
+) -> None:
     def check(play: Play, ends: list[End]) -> None:
         if both_done(ends):
             signed_in = [record for record in play.records() if record.user == "victim"]
@@ -180,10 +195,13 @@ def test_a_login_never_merges_into_a_session_whose_token_another_holds() -> None
             if sent([ends[1]]):
                 assert len(signed_in) == 1
 
-    play(BASE, [[rotate], [login("victim")]], check)
+    play(BASE, [[rotate], [enter("victim")]], check)
 
 
-def test_a_login_brings_a_new_secret_and_a_new_generation() -> None:
+@pytest.mark.parametrize("enter", LOGINS.values(), ids=LOGINS)
+def test_a_login_brings_a_new_secret_and_a_new_generation(
+    enter: Callable[[str], Act],
+) -> None:
     def check(play: Play, ends: list[End]) -> None:
         for token in sent([ends[1]]):
             record = play.at(token)
@@ -192,10 +210,13 @@ def test_a_login_brings_a_new_secret_and_a_new_generation() -> None:
                 assert record.reserved["csrf"] != b"c" * 32
                 assert record.user == "ann"
 
-    play(BASE, [[put("x", 1)], [login("ann")]], check)
+    play(BASE, [[put("x", 1)], [enter("ann")]], check)
 
 
-def test_our_own_fields_are_written_again_only_in_their_generation() -> None:
+@pytest.mark.parametrize("enter", LOGINS.values(), ids=LOGINS)
+def test_our_own_fields_are_written_again_only_in_their_generation(
+    enter: Callable[[str], Act],
+) -> None:
     """A session without a CSRF secret: a page makes one while somebody signs in."""
 
     def check(play: Play, ends: list[End]) -> None:
@@ -218,7 +239,7 @@ def test_our_own_fields_are_written_again_only_in_their_generation() -> None:
         made.append(draft.csrf_secret())
         sessions.append(session)
 
-    play(BASE, [[page], [login("ann")]], check, reserved={})
+    play(BASE, [[page], [enter("ann")]], check, reserved={})
 
 
 def test_a_page_of_one_user_leaves_nothing_in_the_session_of_the_next() -> None:
@@ -257,7 +278,7 @@ def test_nor_does_a_page_that_rotates() -> None:
     play(BASE, [page, enter], check, reserved={"csrf": b"c" * 32, "user": "ann"})
 
 
-@pytest.mark.parametrize("turn", [rotate, login("ann")], ids=["rotate", "login"])
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
 def test_a_crash_in_a_rotation_leaves_a_session_that_works(turn: Act) -> None:
     def scene(stage: Stage) -> Scene:
         play = Play(stage, BASE)

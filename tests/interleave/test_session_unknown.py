@@ -37,7 +37,7 @@ def alone(
     """Play one visit with these losses."""
 
     def scene(stage: Stage) -> Scene:
-        play = Play(stage, BASE, **record)
+        play = Play(stage, BASE, None, **record)
         lose(stage, losses[0], losses[1], *losses[2])
         return Scene([play.visit(act)], lambda ends: check(play, ends[0]))
 
