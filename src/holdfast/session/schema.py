@@ -92,8 +92,12 @@ class Layout:
         for name in self.fields:
             try:
                 self.encode(name, getattr(fresh, name))
-            except (CodecError, AttributeError) as error:
-                raise ConfigError(f"schema: the default of {self._place(name)}: {error}") from error
+            except CodecError as error:
+                raise ConfigError(
+                    f"schema: the default of {self._place(name)}: {error.message}"
+                ) from error
+            except AttributeError as error:  # of a dataclass: field(init=False)
+                raise ConfigError(f"schema: {self._place(name)} has no default") from error
 
     # Values
 
