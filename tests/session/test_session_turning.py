@@ -103,7 +103,7 @@ def test_9_messages_are_not_taken_with_the_old_token(make: Make, clock: ManualCl
     assert session.peek_flash() == ["hello"]
     new = faces.sent(session)
     late = faces.load(old)
-    assert late.pop_flash() in ([], ["hello"])  # in a loop the plain form shows what was loaded
+    assert late.pop_flash() == []
     faces.commit(late)
     assert faces.load(new).peek_flash() == ["hello"]
 

@@ -89,7 +89,7 @@ class Loop(_OfStore):
 
     def claim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
         """Return what was loaded; it is removed at commit."""
-        return draft.read(draft.claim(box, most))
+        return [] if draft.in_grace else draft.read(draft.claim(box, most))
 
     async def aclaim(self, draft: Draft, box: str, most: int | None) -> list[Any]:
         """Claim in the store."""
