@@ -241,7 +241,12 @@ class Records:
             await self._waits.sleep(random.uniform(0.0, longest))  # noqa: S311 - no secret
 
     async def destroy(
-        self, handle: str, of: str | int | None = None, *, follow: bool = True
+        self,
+        handle: str,
+        of: str | int | None = None,
+        *,
+        since: float = math.inf,
+        follow: bool = True,
     ) -> bool:
         """Remove the record with this id, or the one that forward notes there lead to.
 
@@ -251,6 +256,7 @@ class Records:
         Args:
             handle: The id.
             of: Spare a session that is not this user's any more; None: it does not matter whose.
+            since: Spare one that somebody signed in with after that: UTC seconds.
             follow: Whether forward notes are followed; else a session that was rotated is spared.
 
         Returns:
@@ -260,7 +266,9 @@ class Records:
         for attempt in range(ATTEMPTS):
             handle, raw = await self._end(handle, notes)
             found = None if raw is None else self.read(handle, raw)
-            if of is not None and isinstance(found, Record) and found.user != of:
+            if isinstance(found, Record) and (
+                (of is not None and found.user != of) or found.created > since
+            ):
                 return False
             if notes and not follow:
                 return False

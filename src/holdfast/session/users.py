@@ -175,10 +175,10 @@ class Users:
 
     async def _finish(self, user: str | int, entries: Sequence[Entry], reason: str) -> int:
         """Destroy the condemned, then take them off the list; return how many were alive."""
-        dying = [entry.id for entry in entries if entry.dying]
+        dying = {entry.id: entry.login for entry in entries if entry.dying}
         ended = 0
-        for handle in dying:
-            if await self._records.destroy(handle, of=user):
+        for handle, login in dying.items():
+            if await self._records.destroy(handle, of=user, since=login):
                 ended += 1
                 self._records.tell("revoked", handle, user=user, reason=reason)
 
