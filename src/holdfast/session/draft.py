@@ -33,6 +33,7 @@ class Draft(View):
     doomed: tuple[str, ...] = ()  # ids to destroy at commit
     expire = False  # the client's token is to be forgotten
     rotating = False
+    locked = False  # this request holds the session's lock
     sign_in: SignIn | None = None
     unsent: str | None = None  # the token of a session stored in the midst of the request
     renewed: str | None = None  # the token the client has, which it is to keep for longer

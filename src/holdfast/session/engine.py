@@ -166,11 +166,11 @@ class Engine:
             StoreError: The store failed. After `StoreTimeout` the outcome is unknown.
             TooManySessions: A login was refused.
         """
-        late = draft.begun
+        late, vital = draft.begun, draft.is_vital()
         try:
             await self._commit(draft, failed=failed)
         except StoreError as error:
-            if not self._settings.anonymous or draft.is_vital():
+            if vital or not self._settings.anonymous:
                 raise
             self._settings.tell_down(error)
             draft.begun = True
@@ -321,13 +321,23 @@ class Engine:
         """
         if draft.adrift is not None:
             raise draft.adrift
+        before = draft.user
         draft.enter(sign_in)
-        changes = draft.gather()
+        try:
+            changes = draft.gather()
+            await self._sign_in(draft, changes)
+        except BaseException:
+            draft.sign_in = None  # who hears that it failed is not signed in by the commit
+            if before not in (None, sign_in.user):
+                draft.revert()  # and who still is loses nothing
+            raise
+        draft.settle(changes)
+
+    async def _sign_in(self, draft: Draft, changes: Changes) -> None:
         if draft.base is None:
             await self._issuing.create(draft, changes)
         else:
             await self._issuing.rotate(draft, draft.base, changes, timed=False)
-        draft.settle(changes)
 
     async def claim(self, draft: Draft, box: str, most: int | None) -> list[Message]:
         """Take up to `most` messages out of `box`: whose swap removes one, his it is."""
@@ -373,9 +383,17 @@ class Engine:
         return False
 
     async def flush(self, draft: Draft) -> None:
-        """Write what was done to the contents so far; what needs a token waits for the commit."""
-        base = draft.base
-        changes = draft.gather()
-        if base is not None and changes is not NOTHING_DONE and not draft.in_grace:
+        """Write what was done so far, but no new session, which waits for the commit.
+
+        Who knows a token that is to be replaced gets to see nothing of it: it is replaced first.
+        """
+        base, changes = draft.base, draft.gather()
+        if draft.sign_in is not None:
+            await self._sign_in(draft, changes)
+        elif base is None or draft.in_grace:
+            return
+        elif draft.rotating:
+            await self._rotate(draft, base, changes, timed=False)
+        elif changes is not NOTHING_DONE:
             await self._update(draft, base, changes, loaded=base.record)
-            draft.settle(changes)
+        draft.settle(changes)

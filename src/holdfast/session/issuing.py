@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from holdfast.errors import TooManySessions
 from holdfast.session.csrf import new_secret
-from holdfast.session.data import Record, blank
+from holdfast.session.data import Record, blank, new_rev
 from holdfast.session.draft import Draft
 from holdfast.session.operations import Changes, SignIn
 from holdfast.session.records import ATTEMPTS, Records, Settings
@@ -57,8 +57,8 @@ class Issuing:
             base = self._records.based(draft.new_id(), record)
             if await self._records.write(None, base):
                 draft.base, draft.unsent, draft.rotating = base, draft.token, False
-                self._records.tell("created", base.id)
                 with _untold(draft):
+                    self._records.tell("created", base.id)
                     await self._enter(draft, sign_in, changes, base)
                 return
             draft.token = None  # taken, by an earlier commit of ours whose answer was lost
@@ -94,10 +94,10 @@ class Issuing:
             note = self._records.note(base.id, handle, until)
             if await self._records.swap(base.id, base.raw, note, settings.times.note_ttl):
                 draft.base, draft.unsent, draft.rotating, draft.in_grace = new, token, False, False
-                if base is not before:
-                    merged(self._records, base, changes.lost(before.record, base.record))
-                self._records.tell("rotated", base.id, to=handle)
                 with _untold(draft):
+                    if base is not before:
+                        merged(self._records, base, changes.lost(before.record, base.record))
+                    self._records.tell("rotated", base.id, to=handle)
                     await self._list(draft, sign_in, changes, base, new)
                 return None
             found = await self._records.again(base.id, attempt)
@@ -165,7 +165,8 @@ class Issuing:
         for attempt in range(ATTEMPTS):
             record = base.record
             kept = {name: own for name, own in record.reserved.items() if name in _OF_NOBODY}
-            plain = self._records.based(base.id, record._replace(gen=record.gen + 1, reserved=kept))
+            left = record._replace(rev=new_rev(), gen=record.gen + 1, reserved=kept)
+            plain = self._records.based(base.id, left)
             if await self._records.write(base.raw, plain):
                 return plain
             found = await self._records.again(base.id, attempt)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol
 
 from holdfast.bridge import Waits
-from holdfast.errors import LockTimeout, StoreError, StoreTimeout
+from holdfast.errors import LockTimeout, SessionError, StoreError, StoreTimeout
 from holdfast.session.draft import Draft
 from holdfast.session.engine import Engine
 from holdfast.session.issuing import drop, is_anothers
@@ -44,21 +44,25 @@ async def hold(
 
     Raises:
         LockTimeout: Others held it for `timeout` seconds.
+        SessionError: This very request holds it.
     """
+    if draft.locked:
+        raise SessionError("lock: this request holds it already, and would wait for itself")
     await engine.flush(draft)
     mark, latest = secrets.token_bytes(16), waits.now() + timeout
     for _ in range(CHAIN):
         if draft.base is None:
             return None
         held = Held(f"{prefix}l:{draft.base.id}", mark)
-        await _win(engine, waits, held, latest)
         try:
+            await _win(engine, waits, held, latest)
             found = await engine.records.again(draft.base.id, 0)
         except BaseException:
             await _give_back(engine, held)
             raise
         if found is not None and found.id == draft.base.id:
             draft.look_anew(found)
+            draft.locked = True
             return held
         await _give_back(engine, held)  # rotated or destroyed meanwhile
         _follow(engine, draft, draft.base, found)
@@ -98,12 +102,20 @@ async def release(engine: Engine, draft: Draft, held: Held | None, *, failed: bo
             await engine.flush(draft)
     finally:
         if held is not None:
+            draft.locked = False
             await _give_back(engine, held)
 
 
 async def _give_back(engine: Engine, held: Held) -> None:
+    store = engine.records.store
     with suppress(StoreError):  # then it ends by itself
-        await engine.records.store.swap(held.key, held.mark, None)
+        try:
+            await store.swap(held.key, held.mark, None)
+        except StoreError:
+            raise
+        except BaseException:  # cancelled right here: the others would wait for nothing
+            await store.swap(held.key, held.mark, None)
+            raise
 
 
 class LockHome(Protocol):
