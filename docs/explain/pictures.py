@@ -155,6 +155,60 @@ SCENES = {
         C -> S  keep beside it
         C -
     """,
+    "sessions-two-tabs": """
+        A: tab A | S: store | B: tab B
+        A -> S  read
+        S .> A  the cart, rev 1
+        B -> S  read
+        S .> B  the cart, rev 1
+        A * append "tea"
+        B * append "salt"
+        A -> S  swap rev 1 for rev 2: done
+        B -> S  swap rev 1 for rev 3
+        S .> B  refused
+        B -> S  read
+        S .> B  rev 2, with tea
+        B * append "salt" to that
+        B -> S  swap rev 2 for rev 3: done
+    """,
+    "sessions-logins": """
+        A: ann signs in | S: store | B: older request
+        B -> S  read session 1
+        B + works
+        A -> S  read session 1
+        A -> S  write session 2
+        A -> S  swap 1 for a note
+        A -> S  list 2 as ann's
+        A * token 2 to the client
+        B -> S  swap session 1
+        S .> B  a note: it is 2 now
+        B -> S  swap session 2: done
+        B -
+        B -> S  read session 2
+        B + works
+        ~ ann signs out
+        A -> S  remove 2, then the note
+        B -> S  swap session 2
+        S .> B  nothing is there
+        B -
+        B * keeps nothing
+    """,
+    "sessions-life": """
+        V: ann's browser | H: Holdfast
+        V -> H  signs in
+        H .> V  token 1
+        ~ each minute of use moves seen
+        V -> H  token 1
+        H .> V  rotate_every: token 2
+        V -> H  a picture, token 1
+        H .> V  in its grace: read
+        ~ rotate_grace is over
+        V -> H  token 1
+        H .> V  nobody
+        ~ idle_timeout or lifetime is over
+        V -> H  token 2
+        H .> V  nobody
+    """,
 }
 WORDS = {
     "stampedes": "Two requests and another process want one value that is not there; one makes it.",
@@ -164,6 +218,9 @@ WORDS = {
     "tiers": "A message removes the placeholder of a reader whose answer is older than a write.",
     "failure": "A store that hangs is passed by, and told afterwards what it missed.",
     "typed-values": "Two versions of a program do not read each other's values.",
+    "sessions-two-tabs": "What a tab did is done again to what the other tab left.",
+    "sessions-logins": "A session moves to a new token; nothing that is late undoes it, or a logout.",
+    "sessions-life": "A session has a new token now and then, and ends by idle time or by age.",
     "keys": "Equal calls share a key and wait for each other; a call that differs does not.",
 }
 
