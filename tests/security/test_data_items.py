@@ -185,6 +185,8 @@ def test_item_49_nor_have_logs_measures_errors_and_reprs(
 
     def view(session: Any, path: str) -> object:
         shown.extend((repr(session), str(session), repr(session.aio)))
+        assert "name" in session
+        shown.extend((repr(session), str(session), f"{session!r} {session.id}"))
         if path == "/unwritable":
             session["card"] = object()
         elif path == "/huge":
