@@ -219,7 +219,7 @@ WORDS = {
     "failure": "A store that hangs is passed by, and told afterwards what it missed.",
     "typed-values": "Two versions of a program do not read each other's values.",
     "sessions-two-tabs": "What a tab did is done again to what the other tab left.",
-    "sessions-logins": "A session moves to a new token; nothing that is late undoes it, or a logout.",
+    "sessions-logins": "A session moves to a new token; nothing late undoes that, or a logout.",
     "sessions-life": "A session has a new token now and then, and ends by idle time or by age.",
     "keys": "Equal calls share a key and wait for each other; a call that differs does not.",
 }
