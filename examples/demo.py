@@ -26,6 +26,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from holdfast import Cache, Cookie, Decision, Limiter, Session, Sessions, open_store
+from holdfast.session import SessionInfo
 from holdfast.web.asgi import SessionMiddleware
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -35,15 +36,17 @@ HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdf
 DATABASE = Path(os.environ.get("HOLDFAST_DEMO_DB") or HOME / "demo.db").absolute()
 DATABASE.parent.mkdir(parents=True, exist_ok=True)
 
+IDLE = 30 * 60  # seconds
 store = open_store(f"sqlite:///{quote(str(DATABASE))}")
 with catch_warnings():
     simplefilter("ignore")  # the demo speaks plain http, to this machine only
     cookie = Cookie("demo", insecure=True)
-sessions = Sessions(store, idle_timeout="30m", lifetime="12h", transport=cookie)
+sessions = Sessions(store, idle_timeout=IDLE, lifetime="12h", transport=cookie)
 cache = Cache(store, near=False)  # several workers: each asks the store, so all see one report
 limiter = Limiter(store)
 
 BELL = "5/minute"
+DAYS = 30
 GOODS = ("Tea", "Rope", "Lantern", "Biscuits", "Compass")
 HARBOURS = ("Aberdeen", "Bergen", "Cuxhaven", "Dieppe", "Esbjerg")
 
@@ -77,21 +80,70 @@ async def account(request: Request) -> Response:
         form = f"""<form method="post" action="/sign-in">{hidden(session)}
             <label for="name">Your name</label>
             <div class="row"><input id="name" name="name" required maxlength="40"
-            autocomplete="nickname" placeholder="Ann"><button>Sign in</button></div></form>
+            autocomplete="nickname" placeholder="Ann"><button>Sign in</button></div>
+            <label class="check"><input type="checkbox" name="remember" value="1">
+            stay signed in for {DAYS} days, also when the browser closes</label></form>
             <p class="dim">No password: this is about what happens to the session.</p>"""
+        devices = ""
     else:
+        devices = await signed_in_where(session, session.user)
         form = f"""<p>You are signed in as <b id="user">{escape(str(session.user))}</b>,
             on this and on every worker, also after a restart.</p>
             <form method="post" action="/sign-out">{hidden(session)}
             <button class="quiet">Sign out</button></form>"""
+    unless = "if nobody uses it" if session.expires - session.seen <= IDLE else "used or not"
     facts = f"""<dl><dt>Handle</dt><dd><code id="handle">{session.id[:24]}…</code></dd>
         <dt>Began</dt><dd>{clock(session.created)}</dd>
-        <dt>Over at</dt><dd>{clock(session.expires)}, if nobody uses it</dd></dl>
+        <dt>Over at</dt><dd>{clock(session.expires)}, {unless}</dd></dl>
         <p class="dim">The handle is a hash of the token in your cookie. It is all the store and
         the log ever see.</p>"""
-    body = f"""{moved}<section class="card">{form}</section>
+    body = f"""{moved}<section class="card">{form}</section>{devices}
         <section class="card"><h2>This session</h2>{facts}</section>"""
     return await page(request, "Account", "Sign in, and watch the session change its token.", body)
+
+
+async def signed_in_where(session: Session, user: str | int) -> str:
+    """Draw the sessions of a user, each with a button that ends it."""
+    rows, others = "", 0
+    for info in await sessions.aio.of(user):
+        here = info.id == session.id
+        others += not here
+        name = escape(info.label or "somewhere")
+        end = (
+            '<span class="dim">this one</span>'
+            if here
+            else f'<button class="quiet" {ends(info)}>End</button>'
+        )
+        rows += f"""<li><span>{name}<br><small class="dim">since {clock(info.created)},
+            over at {clock(info.expires)}</small></span>{end}</li>"""
+    everywhere = """<p><button name="others" value="1">End all others</button></p>
+        <p class="dim">One call, <code>sessions.revoke(user, keep=session)</code>. Whoever sits
+        there is nobody at the next click, and so is a request that is under way.</p>"""
+    alone = """<p class="dim">Sign in with the same name in another browser, or in a private
+        window, and it is listed here.</p>"""
+    return f"""<section class="card"><h2>Where you are signed in</h2>
+        <form method="post" action="/sessions">{hidden(session)}
+        <ul class="list" id="sessions">{rows}</ul>{everywhere if others else alone}</form>
+        </section>"""
+
+
+def ends(info: SessionInfo) -> str:
+    """Return what makes a button end that session."""
+    return f'name="end" value="{info.id}" aria-label="End {escape(info.label or "that one")}"'
+
+
+async def end_sessions(request: Request, form: Form) -> Response:
+    """End one session of this user, or all but this one."""
+    session = session_of(request)
+    if session.user is None:
+        session.flash("You are not signed in any more.")
+    elif form.get("others"):
+        ended = await sessions.aio.revoke(session.user, keep=session)
+        session.flash(f"Sessions that were ended: {ended}.")
+    elif form.get("end") in {info.id for info in await sessions.aio.of(session.user)}:
+        await sessions.aio.destroy(form["end"])
+        session.flash("That session was ended.")
+    return RedirectResponse("/", HTTPStatus.SEE_OTHER)
 
 
 async def sign_in(request: Request, form: Form) -> Response:
@@ -102,7 +154,9 @@ async def sign_in(request: Request, form: Form) -> Response:
         session.flash("A name, please.")
     else:
         session.notify("before", session.id)
-        session.login(name)
+        session.login(name, label=device(request.headers.get("user-agent", "")))
+        if form.get("remember"):
+            session.remember(f"{DAYS}d")
         session.flash(f"Welcome, {name}.")
     return RedirectResponse("/", HTTPStatus.SEE_OTHER)
 
@@ -288,8 +342,18 @@ def hidden(session: Session) -> str:
 
 
 def clock(when: float) -> str:
-    """Return a time of day."""
-    return f"<time>{datetime.fromtimestamp(when, UTC):%H:%M:%S} UTC</time>"
+    """Return a time of day, with the day if that is not today."""
+    at, today = datetime.fromtimestamp(when, UTC), datetime.now(UTC).date()
+    return f"<time>{at:{'' if at.date() == today else '%-d %B, '}%H:%M:%S} UTC</time>"
+
+
+def device(agent: str) -> str:
+    """Return what a person calls the device with this User-Agent."""
+    browsers = ("Edg", "Firefox", "Chrome", "Safari", "curl")  # Edge says Chrome, Chrome Safari
+    browser = next((name for name in browsers if f"{name}/" in agent), "a browser")
+    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
+    system = next((name for name in systems if name in agent), "")
+    return browser.replace("Edg", "Edge") + (f" on {system}" if system else "")
 
 
 def table(pairs: Any) -> str:
@@ -377,7 +441,8 @@ nav a[aria-current] { color:var(--sea); background:var(--wash); font-weight:600 
 h1 { margin:0; font-size:2rem; line-height:1.2; letter-spacing:-.02em; font-weight:680 }
 h2 { margin:0 0 .75rem; font-size:1rem; font-weight:600 } p, form { margin:0 0 1rem }
 .lead { margin:.35rem 0 1.75rem; color:var(--dim); font-size:1.125rem }
-.dim { color:var(--dim); font-size:.9375rem } .card > :last-child { margin-bottom:0 }
+.dim { color:var(--dim); font-size:.9375rem }
+.card > :last-child, .card > form > :last-child { margin-bottom:0 }
 .card { margin:0 0 1.25rem; padding:1.35rem 1.5rem; background:var(--card);
   border:1px solid var(--line); border-radius:.9rem }
 .center { text-align:center } a { color:var(--sea); text-underline-offset:.2em }
@@ -405,6 +470,7 @@ code, .raw { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; f
   letter-spacing:-.02em } .figure small { font-size:1rem; color:var(--dim); font-weight:400 }
 .list { list-style:none; margin:0 0 1.25rem; padding:0 } .list li { display:flex; gap:1rem;
   align-items:center; justify-content:space-between; padding:.45rem 0 }
+.list > li > .dim { white-space:nowrap }
 .list:not(.bars) li + li { border-top:1px solid var(--line) }
 .bars li { display:grid; grid-template-columns:6rem 1fr 2.5rem } .bars b { text-align:right }
 .bars i { height:.7rem; border-radius:.35rem; background:var(--sea) }
@@ -433,6 +499,7 @@ site = Starlette(
         Route("/", account),
         Route("/sign-in", posted(sign_in), methods=["POST"]),
         Route("/sign-out", posted(sign_out), methods=["POST"]),
+        Route("/sessions", posted(end_sessions), methods=["POST"]),
         Route("/cart", cart, methods=["GET"]),
         Route("/cart", posted(add), methods=["POST"]),
         Route("/report", show_report, methods=["GET"]),

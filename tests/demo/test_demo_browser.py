@@ -152,6 +152,47 @@ def test_signing_out_forgets_the_session(visitor: BrowserContext, page: Page) ->
     expect(page.get_by_label("Your name")).to_be_visible()
 
 
+def test_who_is_signed_in_elsewhere_is_listed_and_ended(
+    browser: Browser, demo: Demo, page: Page
+) -> None:
+    sign_in(page, "Grace")
+    expect(page.locator("#sessions li")).to_have_count(1)
+    phone = "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Version/17.0 Mobile Safari/604.1"
+    with (
+        browser.new_context(base_url=demo.url, user_agent=phone) as one,
+        browser.new_context(base_url=demo.url, user_agent="curl/8.0") as another,
+    ):
+        pages = [one.new_page(), another.new_page()]
+        for other in pages:
+            sign_in(other, "Grace")
+        page.reload()
+        listed = page.locator("#sessions")
+        expect(listed.locator("li")).to_have_count(3)
+        expect(listed).to_contain_text("Safari on iPhone")
+        press(page, "End curl")
+        expect(page.get_by_role("status")).to_have_text("That session was ended.")
+        expect(listed).not_to_contain_text("curl")
+        pages[1].reload()
+        expect(pages[1].get_by_label("Your name")).to_be_visible()
+        press(page, "End all others")
+        expect(page.get_by_role("status")).to_have_text("Sessions that were ended: 1.")
+        expect(listed.locator("li")).to_have_count(1)
+        press(pages[0], "Sign out")  # a form of a session that is no more
+        expect(pages[0].locator("h1")).to_have_text("Old form")
+    page.reload()
+    expect(page.locator("#user")).to_have_text("Grace")
+
+
+def test_who_is_remembered_outlasts_the_browser(visitor: BrowserContext, page: Page) -> None:
+    assert visitor.cookies()[0]["expires"] == -1, "it ends with the browser"
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("checkbox").check()
+    press(page, "Sign in")
+    days = (visitor.cookies()[0]["expires"] - time.time()) / (24 * 3600)
+    assert 29.9 < days <= 30
+    expect(page.locator("dl").last).to_contain_text("used or not")
+
+
 def test_two_tabs_fill_one_cart_at_once(visitor: BrowserContext, page: Page) -> None:
     sign_in(page, "Ann")
     tabs = [page, visitor.new_page()]
