@@ -2,8 +2,8 @@
 
 A test asks for `visit`, opens sites with it, and is run in every `place` its decorator names:
 `everywhere` is all there is, `stored` all but cookie-only sessions, `in_cookie` these alone,
-`in_front` what a rule of the answer's headers can depend on, and `over_asgi` the same where WSGI
-has no such thing. Places marked `live` are left to `make test-live`.
+`in_front` what a rule of the answer's headers can depend on, `over_wsgi` and `over_asgi` are what
+only one of both has. Places marked `live` are left to `make test-live`.
 """
 
 import secrets
@@ -41,6 +41,7 @@ __all__ = [
     "in_front",
     "meanwhile",
     "over_asgi",
+    "over_wsgi",
     "stored",
     "visiting",
 ]
@@ -87,7 +88,8 @@ stored = _places(*HERE, "redis", *LIVE)
 everywhere = _places(*HERE, "redis", "cookie", *LIVE)
 in_front = _places(*HERE, "redis", "cookie")
 in_cookie = _places("cookie")
-over_asgi = _places(*HERE, "redis", "cookie", faces=["asgi"])
+over_wsgi = _places(*HERE, "redis", faces=["wsgi"])
+over_asgi = _places(*HERE, "redis", faces=["asgi"])
 
 ACTIONS: dict[str, Callable[[Any, str], object]] = {
     "write": lambda session, name: session.update(name=name),
