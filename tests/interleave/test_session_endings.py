@@ -18,7 +18,13 @@ def set_and_rotate(session: Session) -> None:
     session.rotate()
 
 
+async def login_and_set(session: Session) -> None:
+    await session.aio.login("eve")
+    session["x"] = 1
+
+
 LATE: dict[str, Act] = {
+    "login at the call and set": login_and_set,
     "set": put("x", 1),
     "set and rotate": set_and_rotate,
     "rotate": Session.rotate,

@@ -1,10 +1,11 @@
 """Users and their index: what was ended stays ended, whoever signs in or rotates meanwhile."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from session_scene import BASE, OF_ANN, Act, Play, Step, ended, put, sent, values
+from session_scene import BASE, OF_ANN, Act, Play, Step, ended, note_to, put, sent, values
 
 from holdfast.codec.seal import Seal
 from holdfast.errors import StoreTimeout, TooManySessions
@@ -61,9 +62,9 @@ def standing(play: Play, user: str = "ann") -> set[str]:
     return {entry.id for entry in play.listed(user) if not entry.dying}
 
 
-def nobody_hides(play: Play, ends: Sequence[End], *users: str) -> None:
+def nobody_hides(play: Play, ends: Sequence[End], *users: str, whole: bool = True) -> None:
     """Check that whoever holds a good token is listed, and out once he is revoked."""
-    whole = all(end.over and end.error is None for end in ends)
+    whole = whole and all(end.over and end.error is None for end in ends)
     for user in users or ("ann",):
         handles = {id_of(token) for token in alive(play, ends, user)}
         listed = standing(play, user) if whole else {one.id for one in play.listed(user)}
@@ -80,12 +81,14 @@ def play_steps(
     *,
     crash: bool = True,
     some: int = 0,
+    later: float = 0,
     **record: object,
 ) -> int:
     """Play requests of different processes in every order, or in `some`, also with a crash."""
 
     def scene(stage: Stage) -> Scene:
         play = Play(stage, BASE, options, **record)
+        stage.clock.advance(later)
         callers = [step(play.elsewhere()) for step in steps]
         return Scene(callers, lambda ends: check(play, ends), homes=range(len(steps)))
 
@@ -121,6 +124,18 @@ def test_of_two_logins_one_stays(act: Act, sealed: bool) -> None:
     assert play_steps([newcomer(act), newcomer(act)], check, options, crash=not sealed) > 3
 
 
+def test_of_three_sessions_one_stays_and_nobody_forgets_whom_another_condemned() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if both_done(ends):
+            assert len(alive(play, ends)) == len(play.of("ann")) == 1
+        assert len(standing(play)) <= 1
+        nobody_hides(play, ends)
+
+    steps = [newcomer(login()), newcomer(login())]
+    assert play_steps(steps, check, ONE, later=10, reserved=OF_ANN) > 50
+
+
 @pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
 def test_of_two_logins_one_is_refused_and_never_both(act: Act) -> None:
     def check(play: Play, ends: list[End]) -> None:
@@ -144,10 +159,23 @@ def test_a_new_login_ends_the_oldest_whatever_that_does_meanwhile(act: Act) -> N
             assert alive(play, ends) == sent(ends[:1])
             assert all(record.user == "ann" for record in play.records())
             assert len(play.records()) == 1
+        assert len(standing(play)) <= 1  # who was condemned stays so
         nobody_hides(play, ends)
 
     for own in ([put("x", 1)], [rotate], [put("x", 1), rotate]):
         play_steps([newcomer(act), visit(*own)], check, ONE, reserved=OF_ANN)
+
+
+def test_the_oldest_who_signs_in_anew_meanwhile_is_a_new_one() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        if both_done(ends):
+            assert len(alive(play, ends)) == 1
+            assert len(play.of("ann")) == 1
+        nobody_hides(play, ends)
+
+    for act in LOGINS.values():
+        play_steps([newcomer(login()), visit(act)], check, ONE, later=10, reserved=OF_ANN)
 
 
 @pytest.mark.parametrize("act", LOGINS.values(), ids=LOGINS)
@@ -166,6 +194,74 @@ def test_who_signs_in_twice_in_one_session_is_not_evicted_by_himself(act: Act) -
         play_steps([visit(act), visit(other)], check, ONE, reserved=OF_ANN)
 
 
+def test_a_refused_login_takes_nothing_from_who_went_on_with_the_session() -> None:
+    """Ann is refused in one tab, while bob signs in in the other."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, REFUSE)
+        play.store({}, reserved=OF_ANN)
+        callers = [play.elsewhere().visit(login(user)) for user in ("ann", "bob")]
+
+        def check(ends: list[End]) -> None:
+            assert isinstance(ends[0].error, TooManySessions | None)
+            for token in sent(ends[1:]):
+                record = play.at(token)
+                assert not isinstance(record, Record) or record.user == "bob"
+            nobody_hides(play, ends, "ann", "bob")
+
+        return Scene(callers, check, homes=[0, 1])
+
+    assert play_every_order(scene, crash=[0, 1]) > 20
+
+
+def test_who_makes_way_for_another_makes_room() -> None:
+    def steps(play: Play) -> Coroutine[object, None, object]:
+        async def run() -> None:
+            await play.visit(login("bob"))
+            await play.visit(login("ann"), token=new_token())
+
+        return run()
+
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        assert len(play.of("ann")) == len(play.of("bob")) == 1
+
+    play_steps([steps], check, REFUSE, crash=False, reserved=OF_ANN)
+
+
+def test_who_signs_in_again_is_listed_once() -> None:
+    def check(play: Play, ends: list[End]) -> None:
+        ended(ends)
+        assert [entry.id for entry in play.listed("ann")] == [id_of(sent(ends)[0])]
+
+    for act in LOGINS.values():
+        play_steps([visit(act)], check, crash=False, reserved=OF_ANN)
+
+
+def test_a_token_is_sent_only_while_it_is_good() -> None:
+    """Signed in at the call, and while he writes a second tab does so, too."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+        good: list[bool] = []
+
+        async def visitor() -> None:
+            here = play.elsewhere()
+            session = await here.load()
+            await session.aio.login("ann")
+            session["x"] = 1
+            outcome = await here.commit(session)
+            good.append(outcome.token is None or isinstance(play.at(outcome.token), Record))
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            assert good in ([], [True])
+
+        return Scene([visitor(), play.elsewhere().visit(login())], check, homes=[0, 1])
+
+    assert play_every_order(scene) > 5
+
+
 # Revoked meanwhile
 
 
@@ -177,6 +273,9 @@ def test_a_login_while_the_others_are_revoked(act: Act) -> None:
             assert play.at(play.token) is None  # it was there before
             assert len(alive(play, ends)) == len(play.of("ann")) <= 1
             assert len(play.records()) <= 1
+            steps = [who for who, _ in play.stage.log]
+            if steps[-1] == 1:  # he was in before revoke was done: so he is out
+                assert alive(play, ends) == []
         nobody_hides(play, ends)
 
     assert play_steps([newcomer(act), revoke()], check, reserved=OF_ANN) > 20
@@ -223,6 +322,24 @@ def test_a_session_that_is_kept_lives_though_it_rotates_meanwhile() -> None:
         return play.visit(rotate)
 
     assert play_steps([twice, revoke(keeps=True)], check, reserved=OF_ANN) > 20
+
+
+def test_a_session_that_is_kept_and_listed_twice_lives() -> None:
+    """Two rotations at once: one was listed after the other went on from it."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, reserved=OF_ANN)
+        now = play.store(BASE, reserved=OF_ANN)
+        play.put(play.token, note_to(now))
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            assert isinstance(play.at(now), Record)
+            assert [info.id for info in play.of("ann")] == [id_of(now)]
+
+        return Scene([play.home.arevoke("ann", id_of(now))], check)
+
+    play_every_order(scene)
 
 
 @pytest.mark.slow
@@ -273,7 +390,15 @@ def test_the_next_user_of_a_session_is_spared() -> None:
         play_steps([visit(put("x", 1), act), revoke()], check, reserved=OF_ANN)
 
 
+async def enters_or_goes_on(session: Session) -> None:
+    with suppress(StoreTimeout):
+        await session.aio.login("ann")
+    session["x"] = 1
+
+
 LOST: dict[str, Step] = {
+    "login at the call, caught": newcomer(enters_or_goes_on),
+    "login at the call again, caught": visit(enters_or_goes_on),
     "login": newcomer(login()),
     "login at the call": newcomer(login_now()),
     "rotate": visit(put("x", 1), rotate),
@@ -303,11 +428,15 @@ def without_an_answer(step: Step, what: str, number: int, *, lasting: bool) -> b
         play = Play(stage, BASE, {"max_sessions": 1}, reserved=OF_ANN)
         stage.clock.advance(10)
         count = 0
+        lost: list[str] = []
 
-        def losing(_operation: str, _key: str) -> str:
+        def losing(operation: str, key: str) -> str:
             nonlocal count
             count += 1
-            return what if count == number or (lasting and count > number) else ""
+            if count != number and not (lasting and count > number):
+                return ""
+            lost.append(f"{operation} {key[:2]}")
+            return what
 
         stage.store.lose = losing
 
@@ -315,12 +444,11 @@ def without_an_answer(step: Step, what: str, number: int, *, lasting: bool) -> b
             (end,) = ends
             assert isinstance(end.error, StoreTimeout | None)
             fine.append(end.error is None)
+            if lost in (["swap s:"], ["swap u:"]):
+                assert end.error is None
             if end.error is None and step is LOST["revoke"]:
                 assert play.at(play.token) is None
-            for user in ("ann", "bob"):
-                handles = {id_of(token) for token in alive(play, ends, user)}
-                assert handles <= {entry.id for entry in play.listed(user)}
-            nobody_hides(play, ends, "ann", "bob")
+            nobody_hides(play, ends, "ann", "bob", whole=False)
 
         return Scene([step(play)], check)
 

@@ -12,6 +12,7 @@ from session_scene import (
     Step,
     ended,
     key_of,
+    note_to,
     put,
     sent,
     steps_of,
@@ -101,6 +102,58 @@ def test_a_lock_of_a_session_that_turns_meanwhile(turn: Act) -> None:
             assert list(play.stage.rows.scan("l:")) == []
 
     plays([steps_of(locked), steps_of(turn)], check)
+
+
+def rotated(stage: Stage, user: str | None = None) -> tuple[Play, Session, str]:
+    """Return a session that was loaded before it was rotated, and its token now."""
+    play = Play(stage, BASE, reserved=OF_ANN)
+    session = Session(play.home, play.token, drive(play.judge.open(play.token)))
+    new = play.store(
+        {**BASE, "bobs": 1} if user else BASE, reserved={**OF_ANN, "user": user or "ann"}
+    )
+    play.put(play.token, note_to(new))
+    return play, session, new
+
+
+def test_who_comes_with_the_old_token_takes_turns_with_the_new_one() -> None:
+    def scene(stage: Stage) -> Scene:
+        play, session, new = rotated(stage)
+
+        async def late() -> object:
+            await count_up(session)
+            return await play.commit(session)
+
+        def check(ends: list[End]) -> None:
+            counted = sum(end.error is None for end in ends)
+            assert all(isinstance(end.error, LockTimeout | None) for end in ends)
+            assert play.data()["count"] == 5 + counted
+
+        return Scene([late(), play.elsewhere().visit(count_up, token=new)], check, homes=[0, 1])
+
+    assert play_every_order(scene) > 2
+
+
+def test_a_lock_shows_nobody_the_session_of_the_next_user() -> None:
+    def scene(stage: Stage) -> Scene:
+        play, session, new = rotated(stage, "bob")
+
+        async def late() -> dict[str, object]:
+            async with session.aio.lock(timeout=0):
+                session["x"] = 1
+                seen = dict(session)
+            await play.commit(session)
+            return seen
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            assert ends[0].value == {**BASE, "x": 1}
+            record = play.at(new)
+            assert isinstance(record, Record)
+            assert values(record) == {**BASE, "bobs": 1}
+
+        return Scene([late()], check)
+
+    play_every_order(scene)
 
 
 def test_a_session_that_is_destroyed_under_the_lock_stays_so() -> None:
@@ -193,6 +246,25 @@ def test_a_lock_without_an_answer(what: str, number: int) -> None:
             assert play.data()["count"] == (5 if lost_lock else 6)
             held = [*stage.rows.scan("l:")]
             assert (held != []) == (what == "request" and number == 3)
+
+        return Scene([play.visit(count_up)], check)
+
+    play_every_order(scene)
+
+
+def test_a_lock_is_given_back_when_the_session_cannot_be_read() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE)
+
+        def losing(operation: str, _key: str) -> str:
+            locked = list(stage.rows.scan("l:")) != []
+            return "request" if operation == "get" and locked else ""
+
+        stage.store.lose = losing
+
+        def check(ends: list[End]) -> None:
+            assert isinstance(ends[0].error, StoreTimeout)
+            assert list(stage.rows.scan("l:")) == []
 
         return Scene([play.visit(count_up)], check)
 

@@ -151,6 +151,56 @@ def test_who_signs_in_with_the_old_token_goes_on_with_the_session() -> None:
     due([[], [lambda s: s.login("ann")]], check)
 
 
+def test_what_is_written_after_a_login_with_the_old_token_is_kept() -> None:
+    async def enters(session: Session) -> None:
+        await session.aio.login("ann")
+        session["x"] = 1
+
+    def check(play: Play, ends: list[End], seen: Saw) -> None:
+        del seen
+        ended(ends)
+        if done(ends):
+            assert play.data() == {**BASE, "x": 1}
+            assert len(sent(ends[1:])) == 1
+
+    due([[], [enters]], check)
+
+
+async def locks(session: Session) -> None:
+    async with session.aio.lock(timeout=0):
+        session["x"] = 1
+
+
+@pytest.mark.parametrize("act", [Session.rotate, locks], ids=["rotate", "lock"])
+def test_who_has_the_old_token_rotates_and_locks_nothing(act: Act) -> None:
+    def check(play: Play, ends: list[End], seen: Saw) -> None:
+        del seen
+        ended(ends)
+        assert len(sent(ends)) <= 1
+        if done(ends):
+            dropped = play.told("conflict_dropped") or play.told("replayed")
+            assert ("x" in play.data()) == (act is locks and not dropped)
+
+    due([[], [act]], check)
+
+
+def test_rotate_and_login_know_no_grace() -> None:
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, TURNING)
+
+        async def visitors() -> dict[str, object]:
+            await play.visit(Session.rotate)
+            return dict(await play.load())
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            assert ends[0].value == {}
+
+        return Scene([visitors()], check)
+
+    play_every_order(scene)
+
+
 def test_a_reader_in_the_grace_while_the_new_token_turns_as_well() -> None:
     """`rotate` and `login` know no grace: then the old token reads nothing more."""
 
