@@ -200,6 +200,24 @@ def test_a_form_of_a_session_that_will_not_be_stored_is_an_error(either: Session
         session.csrf_token()
 
 
+def test_what_was_committed_and_deleted_then_is_gone_from_sight_too(sessions: Sessions) -> None:
+    session = sessions.load(None)
+    session.update(a=1, b=[2], c=3)
+    token = sessions.commit(session).token
+    del session["a"]
+    assert session.changed  # looks at what was done
+    assert dict(session) == {"b": [2], "c": 3}
+    sessions.commit(session)
+    assert dict(session) == dict(sessions.load(token)) == {"b": [2], "c": 3}
+    session.append("b", 4)
+    sessions.commit(session)
+    session.clear()
+    assert session.changed
+    assert not session
+    sessions.commit(session)
+    assert not session
+
+
 def test_too_large_a_cookie_names_the_biggest(in_cookie: Sessions) -> None:
     session = in_cookie.load(None)
     session["small"] = "s"

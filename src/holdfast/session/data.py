@@ -74,7 +74,8 @@ class Record(NamedTuple):
         seen: UTC seconds of its last use, at most `touch_every` behind.
         reserved: Our own fields: `user`, `label`, `login` (UTC seconds), `csrf` (the secret),
             `lifetime` (seconds, of a session that is to be remembered), `turned` (UTC seconds of
-            its last rotation), `address` and `agent` of the client that signed in.
+            its last rotation), `address` and `agent` of the client that signed in, `schema` (the
+            version of a typed session).
         data: The application's values, each encoded by itself.
         messages: Flash messages and notifications, oldest first.
     """

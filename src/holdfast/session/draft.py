@@ -124,7 +124,7 @@ class Draft(View):
 
     def look_anew(self, base: Base) -> None:
         """See what is stored now; what was done before is written."""
-        self.base, self.written = base, None
+        self.base = base
         self.look_at(self.values_of(base))
 
     def mark(self, field: str, value: object) -> None:
@@ -144,9 +144,7 @@ class Draft(View):
         """
         if not (self.marks or self.touched or self.handed):
             return NOTHING_DONE
-        if self.written is not None:
-            self._absorb(self.written)
-            self.written = None
+        self._absorb()
         names: dict[str, Change] = {}
         for name, mark in self.marks.items():
             names[name] = self._encoded(name) if mark is PUT else self._operated(name, mark)
@@ -191,14 +189,26 @@ class Draft(View):
         if self.touched:
             self._calm()
 
-    def _absorb(self, committed: Changes) -> None:
+    def look_at(self, encoded: Mapping[str, bytes]) -> None:
+        """See these values, and nothing done to them, nor committed."""
+        self.written = None
+        super().look_at(encoded)
+
+    def remove(self, name: str) -> None:
+        """Delete a name that is there, committed or not."""
+        self._absorb()
+        super().remove(name)
+
+    def _absorb(self) -> None:
         """Take over what was committed as loaded, to find what is changed in place after it."""
+        if self.written is None:
+            return
         written = {
             name: change if isinstance(change, bytes) else change.own
-            for name, change in committed.names.items()
+            for name, change in self.written.names.items()
             if change is not None
         }
-        self.encoded = {**self.encoded, **written}
+        self.encoded, self.written = {**self.encoded, **written}, None
 
     def _encoded(self, name: str) -> bytes:
         try:

@@ -7,6 +7,7 @@ at commit; what is stored and does not fit is told to the observer, and is the d
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from holdfast.errors import CodecError, SessionCommitted
@@ -43,6 +44,7 @@ class TypedDraft(Draft):
         self._tell = tell
         self._unfit = frozenset[str]()  # names whose stored values are not of their types
         self._fresh: Any = None
+        self._early: AbstractSet[str] = frozenset()  # what was done while there was still time
         super().__init__(layout.codec, now, base)
 
     def values_of(self, base: Base | None) -> Mapping[str, bytes]:
@@ -108,6 +110,9 @@ class TypedDraft(Draft):
         self.pull(name)
         value = self.fetch(name) if self.has(name) else 0
         self._fits(name, value + by if is_number(value) and is_number(by) else value)
+        self._absorb()
+        if name in self.handed and name not in self.marks and self._is_changed_in_place(name):
+            self.marks[name] = PUT  # set on the instance before: it is simply set
         super().increment(name, by)
         self._show(name)
 
@@ -172,18 +177,28 @@ class TypedDraft(Draft):
                 raise CodecError("no field of the schema: it would be lost", name=name)
             for name in self._layout.fields:
                 self.pull(name)
+        self._absorb()
         for name, mark in self.marks.items():
             if mark is None and name in self.live and self._is_changed_in_place(name):
                 self.marks[name] = PUT  # reset to its default, which was changed then
         changes = super().gather()
         if changes is NOTHING_DONE:
             return changes
-        if self.begun and self.base is None and changes.names:
+        if not self.begun:
+            self._early = changes.names.keys()
+        elif self.base is None and not changes.names.keys() <= self._early:
             raise SessionCommitted("the response has begun: what was set since has no place")
         changes.upgrade = self._layout.upgraded
         added = [name for name, one in changes.names.items() if isinstance(one, Increment | Append)]
         changes.absent = {name: self._default(name) for name in added}
         return changes
+
+    def is_changed(self) -> bool:
+        """Return whether there is something to commit, if only to refuse it."""
+        try:
+            return super().is_changed()
+        except SessionCommitted:
+            return True
 
     def _encoded(self, name: str) -> bytes:
         return self._layout.encode(name, self.live[name])
