@@ -200,8 +200,8 @@ MUTATIONS = [
     Mutation(
         "a failed touch fails the response",
         _ENGINE,
-        "        except StoreError:\n            self._tell(",
-        "        except ZeroDivisionError:\n            self._tell(",
+        "        except StoreError as error:\n            self._tell(",
+        "        except ZeroDivisionError as error:\n            self._tell(",
         f"{_UNKNOWN}::test_a_touch_that_fails_fails_nobody",
     ),
     Mutation(

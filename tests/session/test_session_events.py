@@ -98,13 +98,23 @@ def opening(kind: str, store: OpenStore, clock: ManualClock) -> Open:
         return Sessions(options.pop("store", store), clock=clock, **options)
 
     def carried(**options: Any) -> Sessions:
-        return Sessions.in_cookie(SECRET, revocations=store, clock=clock, **options)
+        rows = store if where == "carried" else None
+        return Sessions.in_cookie(SECRET, revocations=rows, clock=clock, **options)
 
     make = stored if where == "stored" else carried
     return lambda **options: Witness(make, loop=face == "loop", **options)
 
 
-@pytest.fixture(params=["stored thread", "stored loop", "carried thread", "carried loop"])
+BOTH = ["stored thread", "stored loop", "carried thread", "carried loop"]
+
+
+@pytest.fixture(params=[*BOTH, "alone thread", "alone loop"])
+def everywhere(request: pytest.FixtureRequest, store: CountingStore, clock: ManualClock) -> Open:
+    """Sessions of all kinds, those in the cookie without revocations among them."""
+    return opening(request.param, store, clock)
+
+
+@pytest.fixture(params=BOTH)
 def opened(request: pytest.FixtureRequest, store: CountingStore, clock: ManualClock) -> Open:
     return opening(request.param, store, clock)
 
@@ -122,8 +132,8 @@ def carried(request: pytest.FixtureRequest, store: CountingStore, clock: ManualC
 # A life
 
 
-def test_from_birth_to_logout(opened: Open) -> None:
-    faces = opened()
+def test_from_birth_to_logout(everywhere: Open) -> None:
+    faces = everywhere()
     session = faces.load(None)
     session["secret"] = VALUE
     assert faces.told() == []
@@ -164,8 +174,8 @@ def test_from_birth_to_logout(opened: Open) -> None:
     assert faces.told() == []
 
 
-def test_a_write_is_no_event(opened: Open) -> None:
-    faces = opened()
+def test_a_write_is_no_event(everywhere: Open) -> None:
+    faces = everywhere()
     session = faces.load(faces.new())
     faces.told()
     session["a"] = VALUE
@@ -175,8 +185,8 @@ def test_a_write_is_no_event(opened: Open) -> None:
     assert faces.told() == []
 
 
-def test_who_signs_in_at_once_is_born_and_signed_in(opened: Open) -> None:
-    faces = opened()
+def test_who_signs_in_at_once_is_born_and_signed_in(everywhere: Open) -> None:
+    faces = everywhere()
     faces.signed_in(7)
     assert faces.names() == ["created", "login"]
 
@@ -191,8 +201,8 @@ def test_a_login_at_the_call_is_told_at_the_call(stored: Open) -> None:
     assert faces.told() == []
 
 
-def test_a_failed_request_signs_nobody_out_twice(opened: Open) -> None:
-    faces = opened()
+def test_a_failed_request_signs_nobody_out_twice(everywhere: Open) -> None:
+    faces = everywhere()
     session = faces.load(faces.signed_in())
     faces.told()
     session.logout()
@@ -200,8 +210,8 @@ def test_a_failed_request_signs_nobody_out_twice(opened: Open) -> None:
     assert faces.names() == ["destroyed", "logout"]
 
 
-def test_destroy_of_a_visitor_is_no_logout(opened: Open) -> None:
-    faces = opened()
+def test_destroy_of_a_visitor_is_no_logout(everywhere: Open) -> None:
+    faces = everywhere()
     session = faces.load(faces.new())
     handle = session.id
     faces.told()
@@ -244,8 +254,8 @@ def test_a_cookie_we_did_not_seal(carried: Open) -> None:
     assert faces.told() == []
 
 
-def test_a_session_that_is_over(opened: Open, clock: ManualClock) -> None:
-    faces = opened()
+def test_a_session_that_is_over(everywhere: Open, clock: ManualClock) -> None:
+    faces = everywhere()
     session = faces.load(None)
     session["a"] = VALUE
     token = faces.sent(session)
@@ -341,9 +351,9 @@ def test_evicted(stored: Open, clock: ManualClock) -> None:
     ]
 
 
-def test_a_user_who_is_not_welcome_any_more(opened: Open) -> None:
+def test_a_user_who_is_not_welcome_any_more(everywhere: Open) -> None:
     welcome = {"ann"}
-    faces = opened(check_user=welcome.__contains__)
+    faces = everywhere(check_user=welcome.__contains__)
     session = faces.load(faces.signed_in())
     token = faces.tokens[-1]
     assert faces.names() == ["created", "login", "loaded"]
@@ -488,8 +498,8 @@ def test_a_record_that_is_none_of_ours(stored: Open, store: CountingStore) -> No
     assert faces.told() == [("corrupt", {"handle": id_of(token)})]
 
 
-def test_a_value_nobody_can_read(opened: Open) -> None:
-    faces = opened(codec=Picky())
+def test_a_value_nobody_can_read(everywhere: Open) -> None:
+    faces = everywhere(codec=Picky())
     session = faces.load(None)
     session["name"], session["other"] = VALUE, 1
     token = faces.sent(session)
@@ -511,7 +521,9 @@ def test_a_touch_that_failed(clock: ManualClock) -> None:
         store.full = True
         faces.told()
         faces.commit(faces.load(token))
-        assert faces.names() == ["loaded", "touch_failed"]
+        ((_, _), (name, fields)) = faces.told()
+        assert name == "touch_failed"
+        assert isinstance(fields["error"], StoreUnavailable)
 
 
 def test_a_store_that_is_down(opened: Open, store: CountingStore) -> None:

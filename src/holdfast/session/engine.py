@@ -295,18 +295,18 @@ class Engine:
         try:
             if await self.records.write_once(base.raw, new):
                 draft.base = new
-        except StoreError:
-            self._tell("touch_failed", base.id)
+        except StoreError as error:
+            self._tell("touch_failed", base.id, error=error)
 
     async def _rotate(self, draft: Draft, base: Base, changes: Changes, *, timed: bool) -> None:
         """Rotate; where another did so at the same time, write to what he made of it."""
         loaded = base.record
         try:
             other = await self._issuing.rotate(draft, base, changes, timed=timed)
-        except StoreError:
+        except StoreError as error:
             if not timed or changes is not NOTHING_DONE:
                 raise
-            self._tell("touch_failed", base.id)  # the next request rotates it: this one only read
+            self._tell("touch_failed", base.id, error=error)  # it only read: the next one rotates
             return
         if other is not None:
             await self._update(draft, other, changes, loaded=loaded)
