@@ -5,7 +5,7 @@ reaches the store at commit, but for `take` and `pop_flash`, which claim at the 
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from holdfast.errors import SessionCommitted
 from holdfast.session.client import Client
@@ -43,6 +43,9 @@ class Contents(MutableMapping[str, Any]):
         self._begun = False
         self.accessed = False
         self.client: Client | None = None
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        raise TypeError("a session belongs to its request: copy or pickle dict(session)")
 
     def response_begun(self) -> None:
         """Note that no token can be sent any more: what a middleware says of an untouched one."""

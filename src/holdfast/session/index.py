@@ -39,8 +39,9 @@ class Entry(NamedTuple):
 
 def key_of(user: str | int) -> str:
     """Return the name of a user's index: a hash, in which 7 and "7" are two users."""
-    kind = "n" if isinstance(user, int) else "t"
-    return hashlib.sha256(f"{kind}{user}".encode("utf-8", "surrogatepass")).hexdigest()
+    # The member of an enum is its value: that is what the record says.
+    name = f"n{int(user)}" if isinstance(user, int) else f"t{str.__str__(user)}"
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def encode(entries: Iterable[Entry]) -> bytes:

@@ -165,6 +165,7 @@ class Session(Contents, Generic[T]):
             raise TypeError(f"login takes a user's name or number, not {type(user).__name__}")
         if user == "" or (isinstance(user, int) and not -(2**63) <= user < 2**63):
             raise ValueError("login needs a name, or a number of up to 64 bits")
+        user = int(user) if isinstance(user, int) else str.__str__(user)  # of an enum, its value
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is text, not {type(label).__name__}")
         settings = self._home.settings

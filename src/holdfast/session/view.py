@@ -37,6 +37,10 @@ class Base(NamedTuple):
     record: Record
 
 
+class _Own(dict[str, bytes]):
+    """What one view loaded, where it is that view's own to change."""
+
+
 class View:
     """The names and messages of one session, as one request sees and changes them.
 
@@ -202,4 +206,6 @@ class View:
 
     def _forget(self, name: str) -> None:
         if name in self.encoded:
-            self.encoded = {key: value for key, value in self.encoded.items() if key != name}
+            if not isinstance(self.encoded, _Own):
+                self.encoded = _Own(self.encoded)  # others see the record's
+            del self.encoded[name]
