@@ -156,6 +156,15 @@ def test_names_and_attributes_are_the_same_values(typed: Faces) -> None:
     assert typed.load(token).data.visits == 22
 
 
+def test_an_increment_counts_from_what_was_set_on_the_instance(typed: Faces) -> None:
+    token = typed.signed_in()
+    session = typed.load(token)
+    session.data.start = 0
+    session.increment("start")
+    typed.commit(session)
+    assert typed.load(token).data.start == 1
+
+
 def test_what_is_set_after_an_increment_replaces_it(typed: Faces) -> None:
     token = typed.signed_in()
     session, other = typed.load(token), typed.load(token)

@@ -181,6 +181,20 @@ def test_two_tabs_that_both_bring_the_new_version_count(
     assert not [fields for event, fields in events if event == "session.conflict_dropped"]
 
 
+def test_what_is_renamed_is_still_told_when_it_is_lost(
+    make: Make, old: str, events: Events
+) -> None:
+    before, after = make(schema=One), make(schema=TWO)
+    ours, theirs = after.load(old), before.load(old)
+    ours.data.cart = ["salt"]
+    theirs.data.basket = ["milk"]
+    before.commit(theirs)
+    after.commit(ours)
+    assert after.load(old).data.cart == ["salt"]
+    told = [fields for event, fields in events if event == "session.conflict_dropped"]
+    assert [fields["names"] for fields in told] == [["cart"]]
+
+
 def test_a_newer_session_is_read_as_far_as_it_is_known_and_stays_newer(
     make: Make, old: str
 ) -> None:
@@ -230,9 +244,9 @@ def test_what_is_too_old_for_any_migration_is_as_good_as_absent(make: Make, old:
     faces = make(schema=Schema(Three, version=3, migrations={2: convert}))
     session = faces.load(old)
     assert session.data == Three()
-    session.data.theme = "light"
+    session.data.euros = 1.0
     faces.commit(session)
-    assert faces.load(old).data == Three(theme="light")
+    assert faces.load(old).data == Three(euros=1.0)  # nor is the old theme back
 
 
 def test_a_migration_sees_only_what_can_be_read(make: Make) -> None:
