@@ -54,7 +54,8 @@ def prefix_of(prefix: str, *, option: str = "prefix") -> str:
     Raises:
         ConfigError: It is longer than 40 characters or has others than letters, digits, `_ . -`.
     """
-    if _PREFIX.fullmatch(prefix) is None:
+    given: object = prefix
+    if not isinstance(given, str) or _PREFIX.fullmatch(given) is None:
         raise ConfigError(f"{option}={prefix!r}: at most 40 letters, digits, '_', '.' or '-'")
     return prefix
 

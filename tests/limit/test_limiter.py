@@ -295,6 +295,24 @@ def test_wrong_options_are_refused_at_once() -> None:
             make()
 
 
+def test_rates_and_keys_that_are_no_text_are_told_so(limiter: Limiter) -> None:
+    async def hit(key: object, rates: object) -> object:
+        return await limiter.aio.hit(key, rates)  # type: ignore[arg-type]
+
+    calls: list[Callable[[object, object], object]] = [
+        limiter.hit,  # type: ignore[list-item]
+        limiter.peek,  # type: ignore[list-item]
+        limiter.refund,  # type: ignore[list-item]
+        limiter.reset,  # type: ignore[list-item]
+        lambda key, rates: asyncio.run(hit(key, rates)),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match="write rates as '5/minute'"):
+            call("k", ["5/minute"])
+        with pytest.raises(TypeError, match="a key is text"):
+            call(["k"], "5/minute")
+
+
 def test_the_null_store_limits_nothing() -> None:
     limiter = Limiter("null://")
     assert all(limiter.hit("k", "1/day").allowed for _ in range(5))

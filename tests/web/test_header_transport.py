@@ -132,7 +132,7 @@ def test_004_garbage_is_a_new_visitor_and_writes_nothing(api: Api, raw: str) -> 
         answer = api.get(path, (NAME, raw))
         assert (answer.status, answer.all(NAME)) == (200, []), path
     assert len(api.store) == 0
-    assert "header_repeated" not in api.events
+    assert "session.header_repeated" not in api.events
     assert api.get("/write", (NAME, raw)).all(NAME)[0] != raw
 
 
@@ -145,7 +145,7 @@ def test_022_of_two_headers_none_is_used(api: Api, second: str) -> None:
         assert answer.body == b"nobody"
         assert answer.all(NAME) == []  # the client's token is good: it is not told to forget it
         assert answer.all("vary") == [NAME]
-    assert api.events.count("header_repeated") == 2
+    assert api.events.count("session.header_repeated") == 2
     assert api.get("/", (NAME, token)).body == b"ada"
 
 

@@ -94,10 +94,14 @@ class Limiter:
             cost: How much this hit weighs; 0 is always allowed and writes nothing.
 
         Raises:
+            TypeError: `key` is no text.
             ValueError: `cost` is negative, or above a limit, so that it could never be allowed.
             ConfigError: `rates` is no rate.
         """
-        where, change, bucket = self._targets[key, rates]
+        try:
+            where, change, bucket = self._targets[key, rates]
+        except TypeError:  # which costs nobody else a call
+            where, change, bucket = self._targets.of(key, rates)
         if cost != 1:
             change = self._targets.hit(bucket, cost)
         try:
@@ -117,7 +121,7 @@ class Limiter:
             ValueError: As `hit`.
             ConfigError: As `hit`.
         """
-        where, _, bucket = self._targets[key, rates]
+        where, _, bucket = self._targets.of(key, rates)
         look = self._targets.look(bucket, cost)
         try:
             return look(self.store.get(where))
@@ -139,7 +143,7 @@ class Limiter:
             ValueError: As `hit`.
             ConfigError: As `hit`.
         """
-        where, _, bucket = self._targets[key, rates]
+        where, _, bucket = self._targets.of(key, rates)
         try:
             return self._apply(where, self._targets.refund(bucket, cost))
         except StoreError as error:
@@ -156,7 +160,7 @@ class Limiter:
             StoreError: It could not be done: an operator must know, so `on_error` does not apply.
             ConfigError: As `hit`.
         """
-        return self.store.delete(self._targets[key, rates][0])
+        return self.store.delete(self._targets.of(key, rates)[0])
 
     def _engine(self, *, loop: bool) -> Engine:
         return Engine(
@@ -204,7 +208,7 @@ class AsyncLimiter:
 
     async def hit(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.hit`."""
-        where, change, bucket = self._targets[key, rates]
+        where, change, bucket = self._targets.of(key, rates)
         if cost != 1:
             change = self._targets.hit(bucket, cost)
         try:
@@ -214,7 +218,7 @@ class AsyncLimiter:
 
     async def peek(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.peek`."""
-        where, _, bucket = self._targets[key, rates]
+        where, _, bucket = self._targets.of(key, rates)
         look = self._targets.look(bucket, cost)
         try:
             return look(await self._store.get(where))
@@ -223,7 +227,7 @@ class AsyncLimiter:
 
     async def refund(self, key: str, rates: str, *, cost: int = 1) -> Decision:
         """See `Limiter.refund`."""
-        where, _, bucket = self._targets[key, rates]
+        where, _, bucket = self._targets.of(key, rates)
         try:
             return await self._apply(where, self._targets.refund(bucket, cost))
         except StoreError as error:
@@ -231,4 +235,4 @@ class AsyncLimiter:
 
     async def reset(self, key: str, rates: str) -> bool:
         """See `Limiter.reset`."""
-        return await self._store.delete(self._targets[key, rates][0])
+        return await self._store.delete(self._targets.of(key, rates)[0])

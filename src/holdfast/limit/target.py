@@ -42,6 +42,18 @@ class Targets(dict[tuple[str, str], Target]):
         self._prefix = prefix
         self._clock = clock
 
+    def of(self, key: str, rates: str) -> Target:
+        """Return the target of a pair, whatever it is made of.
+
+        Raises:
+            TypeError: The key is no text.
+            ConfigError: The rates are no rates.
+        """
+        try:
+            return self[key, rates]
+        except TypeError:  # a list cannot be looked up; what it should be is said where we look
+            return self.__missing__((key, rates))
+
     def __missing__(self, asked: tuple[str, str]) -> Target:
         key, rates = asked
         if not isinstance(key, str):

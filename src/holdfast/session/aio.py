@@ -10,7 +10,7 @@ from holdfast.session.homes import Loop
 from holdfast.session.incookie import InCookie
 from holdfast.session.outcome import NOTHING, Outcome
 from holdfast.session.schema import T
-from holdfast.session.session import Session, base_of, draft_of
+from holdfast.session.session import Session, base_of, draft_of, id_to_keep
 from holdfast.session.token import is_id
 from holdfast.session.users import SessionInfo
 
@@ -62,7 +62,7 @@ class AioSessions(Generic[T]):
 
     async def revoke(self, user: str | int, keep: Session | str | None = None) -> int:
         """End every session of a user; see `Sessions.revoke`."""
-        return await self._home.arevoke(user, keep.id if isinstance(keep, Session) else keep)
+        return await self._home.arevoke(user, id_to_keep(keep))
 
     async def destroy(self, handle: str) -> bool:
         """Destroy a session from outside; see `Sessions.destroy`."""

@@ -27,7 +27,8 @@ def kinds(keep: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: There is no such thing.
     """
-    asked = (keep,) if isinstance(keep, str) else tuple(keep)
+    given: object = keep
+    asked = tuple(given) if isinstance(given, tuple | list | set | frozenset) else (given,)
     for one in asked:
         if one not in KINDS:
             raise ConfigError(f"keep_client={one!r}: 'address' and 'agent' can be kept")

@@ -13,12 +13,7 @@ from holdfast.session.draft import Draft
 from holdfast.session.homes import Home
 from holdfast.session.view import FLAT, MISSING
 
-__all__ = ["FLASH", "NOTICE", "Contents"]
-
-FLASH = "f:"
-"""What stands before the queue of a flash message."""
-NOTICE = "n:"
-"""What stands before the name of a notification."""
+__all__ = ["Contents", "flash_box", "notice_box"]
 
 _TOO_LATE = "the response has begun and its cookie cannot be sent any more: write before that"
 
@@ -166,7 +161,7 @@ class Contents(MutableMapping[str, Any]):
             CodecError: `message` is nothing the codec can carry.
             SessionCommitted: The response has begun and the client holds no token.
         """
-        self._writing().post(FLASH + queue, message)
+        self._writing().post(flash_box(queue), message)
 
     def pop_flash(self, queue: str = "") -> list[Any]:
         """Return the flash messages of `queue`, oldest first, and remove them.
@@ -177,12 +172,12 @@ class Contents(MutableMapping[str, Any]):
         Raises:
             StoreError: They could not be claimed; whoever asks again may get them.
         """
-        return self._claim(FLASH + queue, None)
+        return self._claim(flash_box(queue), None)
 
     def peek_flash(self, queue: str = "") -> list[Any]:
         """Return the flash messages of `queue`, oldest first, and leave them there."""
         draft = self._open()
-        return draft.read(draft.messages_in(FLASH + queue))
+        return draft.read(draft.messages_in(flash_box(queue)))
 
     def notify(self, name: str, value: Any) -> None:
         """Leave `value` under `name`, to be read once with `take`; several wait in a row.
@@ -191,7 +186,7 @@ class Contents(MutableMapping[str, Any]):
             CodecError: `value` is nothing the codec can carry.
             SessionCommitted: The response has begun and the client holds no token.
         """
-        self._writing().post(NOTICE + name, value)
+        self._writing().post(notice_box(name), value)
 
     def take(self, name: str, default: Any = None) -> Any:
         """Return the oldest value `notify` left under `name` and remove it, or `default`.
@@ -202,7 +197,7 @@ class Contents(MutableMapping[str, Any]):
         Raises:
             StoreError: It could not be claimed; whoever asks again may get it.
         """
-        values = self._claim(NOTICE + name, 1)
+        values = self._claim(notice_box(name), 1)
         return values[0] if values else default
 
     def _claim(self, box: str, most: int | None) -> list[Any]:
@@ -212,8 +207,18 @@ class Contents(MutableMapping[str, Any]):
         return self._home.claim(self._writing(), box, most)
 
 
+def flash_box(queue: str) -> str:
+    """Return where the flash messages of `queue` are."""
+    return "f:" + _text(queue)
+
+
+def notice_box(name: str) -> str:
+    """Return where the notifications of this name are."""
+    return "n:" + _text(name)
+
+
 def _text(name: object) -> str:
-    """Return a session's name as plain text; the member of an enum is its value."""
+    """Return a name or queue as plain text; the member of an enum is its value."""
     if not isinstance(name, str):
         raise TypeError(f"a session's names are text, not {type(name).__name__}")
     return str.__str__(name)

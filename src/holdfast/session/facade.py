@@ -18,13 +18,13 @@ from holdfast.session import archive
 from holdfast.session.aio import AioSessions
 from holdfast.session.homes import Stored
 from holdfast.session.incookie import InCookie
-from holdfast.session.opening import Transport, WhenFull, settings_of
+from holdfast.session.opening import Transport, WhenFull, name_and_room, settings_of
 from holdfast.session.outcome import NOTHING, Outcome
 from holdfast.session.policy import times_from
 from holdfast.session.presets import Level, options_of
 from holdfast.session.schema import Schema, T
 from holdfast.session.sealed import Sealed
-from holdfast.session.session import Session, base_of, draft_of
+from holdfast.session.session import Session, base_of, draft_of, id_to_keep
 from holdfast.session.token import is_id
 from holdfast.session.users import SessionInfo
 from holdfast.signing import KeyRing, Secrets
@@ -35,8 +35,6 @@ from holdfast.store.registry import open_store
 __all__ = ["Sessions"]
 
 _PURPOSE = "session"
-_COOKIE = "__Host-sid"
-_ROOM = 4096 - len(_COOKIE) - 1
 
 
 class Sessions(Generic[T]):
@@ -232,8 +230,7 @@ class Sessions(Generic[T]):
             keep_client=keep_client,
             schema=schema,
         )
-        name = _COOKIE if transport is None else transport.bound_name
-        room = _ROOM if transport is None else transport.room
+        name, room = name_and_room(transport)
         sealed = Sealed(Seal(KeyRing(secrets), _PURPOSE), name, room, settings)
         sessions._equip(InCookie(sealed, settings, rows), None, transport)  # noqa: SLF001 - our own
         return sessions
@@ -306,6 +303,7 @@ class Sessions(Generic[T]):
         """Return the sessions `user` is signed in with, the one used last first.
 
         Raises:
+            TypeError: `user` is neither text nor an int.
             ConfigError: These are cookie-only sessions.
             StoreError: The store failed.
         """
@@ -321,10 +319,12 @@ class Sessions(Generic[T]):
             keep: One that stays: the session of this request, or a `Session.id`.
 
         Raises:
+            TypeError: `user` is neither text nor an int.
+            ValueError: `keep` is no id: a token would keep nothing.
             ConfigError: These are cookie-only sessions without `revocations`.
             StoreError: The store failed; what was ended so far is ended.
         """
-        return self._home.revoke(user, keep.id if isinstance(keep, Session) else keep)
+        return self._home.revoke(user, id_to_keep(keep))
 
     def destroy(self, handle: str) -> bool:
         """Destroy the session with this `Session.id`, from outside; return whether there was one.

@@ -38,7 +38,13 @@ class Entry(NamedTuple):
 
 
 def key_of(user: str | int) -> str:
-    """Return the name of a user's index: a hash, in which 7 and "7" are two users."""
+    """Return the name of a user's index: a hash, in which 7 and "7" are two users.
+
+    Raises:
+        TypeError: It is nobody `login` takes: of None there are no sessions to end.
+    """
+    if isinstance(user, bool) or not isinstance(user, str | int):
+        raise TypeError(f"a user is a name or a number, not {type(user).__name__}")
     # The member of an enum is its value: that is what the record says.
     name = f"n{int(user)}" if isinstance(user, int) else f"t{str.__str__(user)}"
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

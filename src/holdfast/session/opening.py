@@ -19,12 +19,14 @@ from holdfast.session.records import Settings
 from holdfast.session.schema import Schema, layout_of
 from holdfast.signing import KeyRing, Secrets
 
-__all__ = ["Transport", "WhenFull", "settings_of"]
+__all__ = ["Transport", "WhenFull", "name_and_room", "settings_of"]
 
 WhenFull = Literal["evict", "refuse"]
 """What a login does that is one too many: end the oldest session, or be refused."""
 
 _PURPOSE = "session record"
+_COOKIE = "__Host-sid"  # what the middlewares take where no transport is given
+_ROOM = 4096 - len(_COOKIE) - 1
 
 
 class Transport(Protocol):
@@ -37,6 +39,19 @@ class Transport(Protocol):
     @property
     def room(self) -> int:
         """Characters a token may take."""
+
+
+def name_and_room(transport: Transport | None) -> tuple[str, int]:
+    """Return what a sealed token is bound to, and the characters it may take; None: a cookie's.
+
+    Raises:
+        ConfigError: It is no transport.
+    """
+    if transport is None:
+        return _COOKIE, _ROOM
+    if not hasattr(transport, "bound_name"):
+        raise ConfigError(f"transport={transport!r}: give a Cookie(...) or a Header(...)")
+    return transport.bound_name, transport.room
 
 
 def settings_of(  # noqa: PLR0913 - what two faces share, option by option
@@ -74,6 +89,10 @@ def settings_of(  # noqa: PLR0913 - what two faces share, option by option
     _one_of("on_store_error", on_store_error, ("503", "anonymous"))
     if check_user is not None and not callable(check_user):
         raise ConfigError("check_user: a function that is called with a user")
+    if not callable(clock):
+        raise ConfigError("clock: a function that returns UTC seconds, as time.time does")
+    if not callable(observer):
+        raise ConfigError("observer: a function that is called with an event and its fields")
     checked, writer = prefix_of(prefix), codec_named(codec)
     return Settings(
         times=times,

@@ -47,6 +47,8 @@ class Sealed:
         """Return the draft of what `token` holds; of a new session if it is not ours or over."""
         settings = self._settings
         now = settings.clock()
+        if token is not None and not isinstance(token, str):
+            raise TypeError(f"a token is text, not {type(token).__name__}")
         if token is None or len(token) > self._room:
             return settings.draft(now)
         try:

@@ -7,19 +7,21 @@ token or a value.
 
 from typing import Any, Generic
 
-from holdfast.durations import Duration, seconds
+from holdfast import durations
+from holdfast.durations import Duration
 from holdfast.errors import ConfigError, SessionCommitted
 from holdfast.session import csrf
 from holdfast.session.client import shortened
-from holdfast.session.contents import FLASH, NOTICE, Contents
+from holdfast.session.contents import Contents, flash_box, notice_box
 from holdfast.session.data import blank
 from holdfast.session.draft import Draft
 from holdfast.session.lock import AioLock, Lock
 from holdfast.session.operations import SignIn
 from holdfast.session.schema import T
+from holdfast.session.token import is_id
 from holdfast.session.view import Base
 
-__all__ = ["AioSession", "Session", "base_of", "draft_of"]
+__all__ = ["AioSession", "Session", "base_of", "draft_of", "id_to_keep"]
 
 
 class Session(Contents, Generic[T]):
@@ -191,7 +193,7 @@ class Session(Contents, Generic[T]):
             ConfigError: It is no such duration.
             SessionCommitted: The response has begun: no token can be sent.
         """
-        length = seconds(lifetime, option="lifetime")
+        length = durations.seconds(lifetime, option="lifetime")
         most = self._home.settings.times.remember_up_to
         if not 0 < length <= most:
             room = f"more than 0, at most {most:.0f} s" if most else "no session is remembered here"
@@ -217,7 +219,7 @@ class Session(Contents, Generic[T]):
             SessionError: On entering: this is an event loop.
             ConfigError: On entering: these are cookie-only sessions, which nothing can lock.
         """
-        return Lock(self._home, self._open(), seconds(timeout, option="timeout"))
+        return Lock(self._home, self._open(), durations.seconds(timeout, option="timeout"))
 
     def logout(self) -> None:
         """Sign out: `destroy` by its other name. No request still under way undoes it.
@@ -227,13 +229,20 @@ class Session(Contents, Generic[T]):
         """
         self.destroy()
 
-    def fresh_for(self, seconds: float) -> bool:
-        """Return whether somebody signed in, in this session, less than `seconds` ago."""
-        draft = self._open()
+    def fresh_for(self, seconds: Duration) -> bool:
+        """Return whether somebody signed in, in this session, less than `seconds` ago.
+
+        Args:
+            seconds: Seconds, a `timedelta` or text such as `"5m"`.
+
+        Raises:
+            ConfigError: It is no such duration.
+        """
+        age, draft = durations.seconds(seconds, option="fresh_for"), self._open()
         if draft.sign_in is not None:
-            return seconds > 0
+            return age > 0
         at = None if draft.base is None else draft.base.record.login
-        return at is not None and self._home.settings.clock() - at < seconds
+        return at is not None and self._home.settings.clock() - at < age
 
     # CSRF
 
@@ -276,7 +285,7 @@ class AioSession:
         Raises:
             StoreError: It could not be claimed; whoever asks again may get it.
         """
-        values = await self._claim(NOTICE + name, 1)
+        values = await self._claim(notice_box(name), 1)
         return values[0] if values else default
 
     async def pop_flash(self, queue: str = "") -> list[Any]:
@@ -285,7 +294,7 @@ class AioSession:
         Raises:
             StoreError: They could not be claimed; whoever asks again may get them.
         """
-        return await self._claim(FLASH + queue, None)
+        return await self._claim(flash_box(queue), None)
 
     async def login(self, user: str | int, label: str | None = None) -> None:
         """Sign `user` in now, with all that was done so far; see `Session.login`.
@@ -301,7 +310,8 @@ class AioSession:
     def lock(self, timeout: Duration = 10) -> AioLock:
         """Return a lock for an `async with` block; see `Session.lock`."""
         session = self._session
-        return AioLock(session._home, session._open(), seconds(timeout, option="timeout"))  # noqa: SLF001
+        length = durations.seconds(timeout, option="timeout")
+        return AioLock(session._home, session._open(), length)  # noqa: SLF001 - the same file
 
     async def _claim(self, box: str, most: int | None) -> list[Any]:
         session = await self._session.load()
@@ -312,10 +322,25 @@ class AioSession:
 
 def draft_of(session: Session) -> Draft | None:
     """Return what `session` loaded and did, for the face that commits it; None if untouched."""
+    if not isinstance(session, Session):
+        raise TypeError(f"give the session that load returned, not a {type(session).__name__}")
     return session._draft  # noqa: SLF001 - the same file
 
 
 def base_of(session: Session) -> Base | None:
     """Return the stored session that `session` was loaded from, touched or not."""
-    draft = session._draft or session._loaded  # noqa: SLF001 - the same file
+    draft = draft_of(session) or session._loaded  # noqa: SLF001 - the same file
     return None if draft is None else draft.base
+
+
+def id_to_keep(keep: Session | str | None) -> str | None:
+    """Return the id of the session a revocation spares.
+
+    Raises:
+        ValueError: It is text but no id, such as a token: it would be ended with all others.
+    """
+    if isinstance(keep, Session):
+        return keep.id
+    if keep is not None and not is_id(keep):
+        raise ValueError("keep: give the session, or its Session.id; a token is none")
+    return keep

@@ -26,12 +26,24 @@ def new_token() -> str:
 
 
 def id_of(token: str) -> str | None:
-    """Return the id of `token`, 64 hexadecimal digits; None if it cannot be one of ours."""
+    """Return the id of `token`, 64 hexadecimal digits; None if it cannot be one of ours.
+
+    Raises:
+        TypeError: It is no text: no client sent that.
+    """
+    if not isinstance(token, str):
+        raise TypeError(f"a token is text, not {type(token).__name__}")
     if _well_formed(token) is None:
         return None
     return _sha256(token.encode()).hexdigest()
 
 
 def is_id(handle: str) -> bool:
-    """Return whether `handle` has the form of an id."""
+    """Return whether `handle` has the form of an id.
+
+    Raises:
+        TypeError: It is no text, but perhaps a whole session.
+    """
+    if not isinstance(handle, str):
+        raise TypeError(f"a session is named by its id, which is text, not {type(handle).__name__}")
     return _ID.fullmatch(handle) is not None

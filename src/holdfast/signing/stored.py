@@ -99,7 +99,7 @@ class InStore:
     """
 
     def __init__(self, rows: Rows, protect: KeyRing, plan: Plan, clock: Clock) -> None:
-        if isinstance(rows, str):
+        if not hasattr(rows, "swap"):
             raise ConfigError("a ring is kept in an open store: KeyRing.in_store(open_store(...))")
         self._rows = rows
         self._seal = Seal(protect, _PURPOSE)

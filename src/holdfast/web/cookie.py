@@ -99,7 +99,8 @@ def cookie_name(name: str) -> str:
     Raises:
         ConfigError: It is empty, or has a character that is no token character of RFC 9110.
     """
-    if _NAME.fullmatch(name) is None:
+    given: object = name
+    if not isinstance(given, str) or _NAME.fullmatch(given) is None:
         raise ConfigError(f"cookie name {name!r}: use letters, digits, '-' and '_'")
     return name
 

@@ -6,7 +6,7 @@ know. Who sends neither `Sec-Fetch-Site` nor `Origin` is no browser: nobody's co
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Generic, Literal, TypeVar
 
 from holdfast.errors import ConfigError
@@ -62,11 +62,12 @@ class Guarding(Generic[App]):
         app: App,
         *,
         mode: Literal["origin", "token"] = "origin",
-        trusted_origins: Sequence[str] = (),
+        trusted_origins: Iterable[str] = (),
     ) -> None:
         if mode not in _REASONS:
             raise ConfigError(f"mode={mode!r}: 'origin' or 'token'")
-        if isinstance(trusted_origins, str):
+        given: object = trusted_origins
+        if isinstance(given, str) or not isinstance(given, Iterable):
             raise ConfigError(f"trusted_origins={trusted_origins!r}: give a list of origins")
         self.app = app
         self.mode = mode
@@ -115,8 +116,8 @@ def forbidden(mode: str) -> Answer:
     return "403 Forbidden", headers, body
 
 
-def _trusted(origin: str) -> str:
-    normal = _normal(origin)
+def _trusted(origin: object) -> str:
+    normal = _normal(origin) if isinstance(origin, str) else None
     if normal is None:
         raise ConfigError(f"trusted_origins: {origin!r}: write it as 'https://admin.example.com'")
     return normal

@@ -20,8 +20,10 @@ def transport_of(sessions: Sessions) -> Transport:
     """Return the transport `sessions` were made with, or a cookie with the secure defaults.
 
     Raises:
-        ConfigError: It is nothing that can read and write headers.
+        ConfigError: These are no sessions, or it is nothing that can read and write headers.
     """
+    if not isinstance(sessions, Sessions):
+        raise ConfigError(f"sessions={sessions!r}: give Sessions(...)")
     transport = sessions.transport
     if transport is None:
         return Cookie()

@@ -44,7 +44,8 @@ class Header:
     personal: bool = field(init=False, default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if _NAME.fullmatch(self.name) is None:
+        given: object = self.name
+        if not isinstance(given, str) or _NAME.fullmatch(given) is None:
             raise ConfigError(f"Header({self.name!r}): a name such as 'X-Auth-Token'")
         if _MEANT.fullmatch(self.name) is not None:
             raise ConfigError(f"Header({self.name!r}): this one has a meaning; take 'X-Auth-Token'")

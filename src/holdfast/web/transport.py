@@ -44,6 +44,7 @@ _HOST = "__Host-"
 _SECURE = "__Secure-"
 _HEAD = re.compile(r"([2-9]|10)\.([A-Za-z0-9_-]{22})")  # how many chunks, and the hash of the whole
 _CLEAR_SITE_DATA = ("Clear-Site-Data", '"cache", "storage"')
+_PATH = re.compile(r"/.*", re.DOTALL)  # what else it may not have is said where it is written
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")
 
 
@@ -300,14 +301,18 @@ def _check(cookie: Cookie) -> None:
         "same_site='None' needs Secure: not with insecure=True": cookie.same_site == "None"
         and cookie.insecure,
         "partitioned needs Secure: not with insecure=True": cookie.partitioned and cookie.insecure,
-        "path begins with '/'": not cookie.path.startswith("/"),
+        "path begins with '/'": not _is_text(cookie.path, _PATH),
         "domain is a name such as 'example.com'": cookie.domain is not None
-        and _DOMAIN.fullmatch(cookie.domain) is None,
-        f"max_chunks is 1 to {_MOST_CHUNKS}": not 1 <= cookie.max_chunks <= _MOST_CHUNKS,
+        and not _is_text(cookie.domain, _DOMAIN),
+        f"max_chunks is 1 to {_MOST_CHUNKS}": cookie.max_chunks not in range(1, _MOST_CHUNKS + 1),
     }
     for fault, found in faults.items():
         if found:
             raise ConfigError(f"Cookie({name!r}): {fault}")
+
+
+def _is_text(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _attributes(cookie: Cookie) -> str:
