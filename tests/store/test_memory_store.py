@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.bridge import drive
+from holdfast.errors import StoreUnavailable
 from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
 from holdfast.store.memory import MemoryStore, named
 from holdfast.testing.clock import ManualClock
@@ -89,3 +90,31 @@ def test_a_fork_while_threads_wait_for_the_lock_hangs_no_child() -> None:
         assert store.get("child") == b"1"
 
     in_threads(4, write)
+
+
+@pytest.mark.parametrize("write", ["swap", "put", "increment"])
+def test_a_close_waits_for_the_write_that_is_under_way(write: str) -> None:
+    clock, closing = ManualClock(), threading.Event()
+
+    def now() -> float:
+        if closing.is_set():
+            closing.clear()
+            closer.start()
+            closer.join(0.05)  # it waits for us
+        return clock()
+
+    name = f"closed during {write}"
+    first, second = named(name, clock=now), named(name, clock=clock)
+    closer = threading.Thread(target=first.close)
+    second.put("k", b"1")
+    closing.set()
+    if write == "swap":
+        assert first.swap("k", b"1", b"2")
+    elif write == "put":
+        first.put("k", b"2", ttl=60)
+    else:
+        assert first.increment("k") == 2
+    closer.join()
+    assert second.get("k") == b"2"
+    with pytest.raises(StoreUnavailable, match="closed"):
+        first.increment("k")

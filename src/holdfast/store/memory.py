@@ -129,8 +129,8 @@ class MemoryStore(BlockingStore):
 
     def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         """See `CanIncrement`."""
-        self._check(key)
         with self._lock:
+            self._check(key)
             now = self._clock()
             row = self._rows.get(key)
             if row is None or row[1] <= now:
@@ -161,8 +161,9 @@ class MemoryStore(BlockingStore):
         self._check_open()
 
     def close(self) -> None:
-        self._closed = True
-        self._stand_at(_Shelf())  # lets go of the rows; other handles of the name keep them
+        with self._lock:  # a write under way is in the rows that other handles of the name keep
+            self._closed = True
+            self._stand_at(_Shelf())  # lets go of them
 
     def __len__(self) -> int:
         return len(self._rows)
