@@ -417,7 +417,11 @@ _COOKIE_RULES = [
             f"{_COOKIES}::test_item_27_nothing_a_user_writes_ends_the_line",
         )
         for what, file, old in (
-            ("a name", _COOKIE, "    if _NAME.fullmatch(name) is None:\n"),
+            (
+                "a name",
+                _COOKIE,
+                "    if not isinstance(given, str) or _NAME.fullmatch(given) is None:\n",
+            ),
             ("an attribute", _COOKIE, "    if _ATTRIBUTE.fullmatch(value) is None:\n"),
             ("a value", _COOKIE, "    if _VALUE.fullmatch(value) is None:\n"),
         )
@@ -494,7 +498,7 @@ _IN_HEADERS = [
     Mutation(
         "27: a header may be called anything",
         "web/token_header.py",
-        "        if _NAME.fullmatch(self.name) is None:\n",
+        "        if not isinstance(given, str) or _NAME.fullmatch(given) is None:\n",
         "        if False:\n",
         f"{_TOKENS}::test_item_27_only_a_name_can_be_a_header",
     ),
