@@ -210,6 +210,31 @@ def test_a_failed_request_signs_nobody_out_twice(everywhere: Open) -> None:
     assert faces.names() == ["destroyed", "logout"]
 
 
+def test_each_who_is_signed_out_in_one_request_is_named(stored: Open) -> None:
+    faces = stored(max_sessions=2)
+    session = faces.load(faces.signed_in("ann"))
+    anns = session.id
+    session.logout()
+    faces.login(session, "bob")  # at the call
+    bobs = session.id
+    session.logout()
+    faces.told()
+    faces.commit(session)
+    logouts = [fields for name, fields in faces.told() if name == "logout"]
+    assert logouts == [{"handle": anns, "user": "ann"}, {"handle": bobs, "user": "bob"}]
+
+
+def test_a_login_that_is_taken_back_signs_nobody_out(everywhere: Open) -> None:
+    faces = everywhere()
+    session = faces.load(faces.signed_in("ann"))
+    handle = session.id
+    faces.told()
+    session.login("bob")
+    session.logout()
+    faces.commit(session)
+    assert faces.told()[-1] == ("logout", {"handle": handle, "user": "ann"})
+
+
 def test_destroy_of_a_visitor_is_no_logout(everywhere: Open) -> None:
     faces = everywhere()
     session = faces.load(faces.new())

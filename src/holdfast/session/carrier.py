@@ -128,13 +128,13 @@ class Carrier:
 
     async def _end(self, draft: Draft) -> None:
         """End what the request destroyed or signed out."""
-        for handle in draft.doomed:
+        for handle, user in draft.doomed:
             if self._revocations is not None:
                 await self._revocations.end(handle, draft.came)
             self._settings.tell("destroyed", handle)
-            if draft.signed_out is not None:
-                self._settings.tell("logout", handle, user=draft.signed_out)
-        draft.doomed, draft.signed_out = (), None
+            if user is not None:
+                self._settings.tell("logout", handle, user=user)
+        draft.doomed = ()
 
     async def destroy(self, handle: str) -> bool:
         """End the session with this handle, wherever it may go on by now; return that it is over.

@@ -30,14 +30,13 @@ class Draft(View):
     adrift: StoreError | None = None  # why nothing could be loaded, where that ends no request
     begun = False  # the response has begun: no token can be sent any more
     dropped = False  # the session was destroyed by others: nothing of this request is kept
-    doomed: tuple[str, ...] = ()  # ids to destroy at commit
+    doomed: tuple[tuple[str, str | int | None], ...] = ()  # ids to destroy, and who is signed out
     expire = False  # the client's token is to be forgotten
     rotating = False
     locked = False  # this request holds the session's lock
     sign_in: SignIn | None = None
     unsent: str | None = None  # the token of a session stored in the midst of the request
     renewed: str | None = None  # the token the client has, which it is to keep for longer
-    signed_out: str | int | None = None  # who was signed in with the first of `doomed`
     csrf: bytes | None = None  # a secret that is not stored yet
     own: Mapping[str, Any] | None = None  # our own fields that change beside it
     forced = False
@@ -93,9 +92,9 @@ class Draft(View):
         """Destroy at commit what was loaded, and be a new session from `now` on."""
         stored = self.forwarded if self.base is None else self.base.id
         if stored is not None:
-            self.doomed += (stored,)
+            user = None if self.base is None else self.base.record.user
+            self.doomed += ((stored, user),)
             self.expire = True
-            self.signed_out = self.user if self.base is not None else None
         self.look_at({})
         self.now = now
         self.base = self.forwarded = self.sign_in = self.token = self.unsent = None

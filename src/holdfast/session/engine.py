@@ -179,11 +179,11 @@ class Engine:
         return NOTHING if late else self._outcome(draft)
 
     async def _commit(self, draft: Draft, *, failed: bool) -> None:
-        for handle in draft.doomed:
+        for handle, user in draft.doomed:
             await self.records.destroy(handle)
-            if draft.signed_out is not None:
-                self._tell("logout", handle, user=draft.signed_out)
-        draft.doomed, draft.signed_out = (), None
+            if user is not None:
+                self._tell("logout", handle, user=user)
+        draft.doomed = ()
         for name in draft.unreadable:
             self._tell("corrupt", draft.handle, name=name)
         draft.unreadable = ()
