@@ -198,4 +198,6 @@ def _refusal(line: bytes) -> Refusal:
 
 
 def _shown(line: bytes) -> str:
-    return line[:80].decode("ascii", "backslashreplace")
+    """Return the beginning of a line; a Redis, asked by mistake, repeats the password."""
+    words, _, _ = line.partition(b", with args beginning with")
+    return words[:80].decode("ascii", "backslashreplace")

@@ -7,7 +7,7 @@ from redis import exceptions as driver
 
 from holdfast.errors import StoreError, StoreTimeout, StoreUnavailable
 
-__all__ = ["FAULTS", "TIMEOUTS", "Unknown", "breaks", "said", "told", "translated"]
+__all__ = ["FAULTS", "TIMEOUTS", "Unknown", "breaks", "hush", "said", "told", "translated"]
 
 
 class Unknown(driver.TimeoutError):
@@ -35,8 +35,7 @@ _MENDS: list[tuple[type[Exception], str]] = [
 
 def translated(name: str, timeout: float, error: Exception) -> StoreError:
     """Return `error` as the contract knows it; raise it `from` the driver's."""
-    if _ECHO in said(error):
-        error.args = (told(error),)
+    hush(error)
     if isinstance(error, Unknown):
         return StoreTimeout(name, f"whether it was done is unknown ({said(error)})")
     if isinstance(error, TIMEOUTS):
@@ -57,6 +56,12 @@ def breaks(error: BaseException) -> bool:
     return type(error) in (driver.ConnectionError, driver.InvalidResponse) or (
         isinstance(error, OSError) and not isinstance(error, TimeoutError)
     )
+
+
+def hush(error: BaseException) -> None:
+    """Take the command out of the words of an error, where the server has repeated it."""
+    if _ECHO in said(error):
+        error.args = (told(error),)
 
 
 def told(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from redis import exceptions as driver
 from holdfast.clock import monotonic
 from holdfast.errors import StoreUnavailable
 from holdfast.store.redis import words
-from holdfast.store.redis.errors import FAULTS, TIMEOUTS, said
+from holdfast.store.redis.errors import FAULTS, TIMEOUTS, hush, said
 from holdfast.store.redis.settings import Host, Kind, Settings
 from holdfast.store.redis.words import Reply, Words
 
@@ -159,6 +159,7 @@ class _Guarded(_Several):
         except TIMEOUTS:
             raise
         except FAULTS as error:
+            hush(error)
             message = f"no Sentinel names a master of {service!r} ({said(error)})"
             raise driver.ConnectionError(message) from error
         host, port = reply
