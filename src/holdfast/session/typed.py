@@ -46,6 +46,8 @@ class TypedDraft(Draft):
         self._fresh: Any = None
         self._early: AbstractSet[str] = frozenset()  # what was done while there was still time
         super().__init__(layout.codec, now, base)
+        if base is not None:
+            self.encoded = self.values_of(base)
 
     def values_of(self, base: Base | None) -> Mapping[str, bytes]:
         """Return the stored values in our version."""
@@ -205,6 +207,11 @@ class TypedDraft(Draft):
 
     def _encoded_item(self, name: str, item: object) -> bytes:
         return self._layout.encode_item(name, item)
+
+    def _is_changed_in_place(self, name: str) -> bool:
+        own, loaded = self._encoded(name), self.encoded[name]
+        # The same value may have been put in other bytes: a path, as another text.
+        return own != loaded and own != self._layout.encode(name, self._layout.decode(name, loaded))
 
     def _operated(self, name: str, mark: Change) -> Change:
         """Return an operation with its result, which goes over a value that does not fit."""
