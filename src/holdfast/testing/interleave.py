@@ -97,6 +97,7 @@ class _Run:
         self._contexts: list[contextvars.Context] = []
         self._homes: list[int] = []
         self._standing: dict[int, Pause] = {}
+        self._names: dict[str, str] = {}
         self._crashed = self._befallen = False
         homes = scene.homes or [0] * len(scene.callers)
         for caller, home in zip(scene.callers, homes, strict=True):
@@ -113,14 +114,14 @@ class _Run:
     def steps(self) -> list[_Step]:
         """Return what may come next."""
         steps = [
-            _Step(number, "", self._homes[number], pause)
+            self._step(number, "")
             for number, pause in self._standing.items()
             if pause.over or self._callers[number] in self.stage.waits.cancelled
         ]
         if not self._befallen:
             for fate, numbers in self._fates.items():
                 steps += [
-                    _Step(number, fate, self._homes[number], self._standing[number])
+                    self._step(number, fate)
                     for number in numbers
                     if number in self._standing
                     and (fate == "cancel" or self._standing[number].over)
@@ -128,6 +129,16 @@ class _Run:
         if self._standing and not steps and not self._crashed:
             raise AssertionError(f"everybody waits for somebody: {self._standing}")
         return steps
+
+    def _step(self, number: int, fate: str) -> _Step:
+        """Return what comes next for `number`, with its keys named as they turned up in this order.
+
+        A scene may have random keys: the same beginning played again has others.
+        """
+        pause, names = self._standing[number], self._names
+        keys = [names.setdefault(key, str(len(names))) for key in pause.key.split()]
+        known = Pause(pause.operation, " ".join(keys), pause.flight)
+        return _Step(number, fate, self._homes[number], known)
 
     def go(self, step: _Step) -> None:
         pause = self._standing.pop(step.number)
