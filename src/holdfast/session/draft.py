@@ -164,11 +164,12 @@ class Draft(View):
 
     def is_vital(self) -> bool:
         """Return whether no answer may pretend that this was done: it says who somebody is."""
-        return bool(self.doomed or self.rotating or self.unsent) or self.sign_in is not None
+        return bool(self.doomed or self.rotating or self.unsent or self.sign_in)
 
     def is_asked(self) -> bool:
         """Return whether something was asked for beside changes of the contents."""
-        return self.is_vital() or bool(self.unreadable or self.renewed)
+        vital = self.doomed or self.rotating or self.unsent or self.sign_in  # without a call
+        return bool(vital or self.unreadable or self.renewed)
 
     def is_changed(self) -> bool:
         """Return whether there is something to commit; an unreadable value is only told of."""

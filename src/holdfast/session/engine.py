@@ -9,9 +9,11 @@ another is ever lost and nothing that was destroyed comes back:
 """
 
 import inspect
+import math
 
 from holdfast.bridge import Waits
 from holdfast.errors import StoreError
+from holdfast.events import silent
 from holdfast.session.data import Message, Note, Record
 from holdfast.session.draft import Draft
 from holdfast.session.issuing import Issuing, drop, is_anothers, merged
@@ -50,6 +52,9 @@ class Engine:
         self._codec = settings.codec
         self._clock = settings.clock
         self._tell = settings.tell
+        self._draft = settings.draft
+        self._turns = settings.times.rotate_every < math.inf
+        self._is_watched = settings.observer is not silent
 
     # Load
 
@@ -68,7 +73,7 @@ class Engine:
         if not self._settings.anonymous:
             raise error
         self._settings.tell_down(error)
-        draft = self._settings.draft(self._clock())
+        draft = self._draft(self._clock())
         draft.adrift = error
         return draft
 
@@ -76,18 +81,18 @@ class Engine:
         """Return the draft of `raw`, found under `handle`; what is unclear stands in `doubt`."""
         now = self._clock()
         if handle is None:
-            return self._settings.draft(now)
+            return self._draft(now)
         found = None if raw is None else self.records.parse(handle, raw)
         if isinstance(found, Base):
             record = found.record
             if not self._times.is_over(record, now):
-                draft = self._settings.draft(now, found)
+                draft = self._draft(now, found)
                 if self._settings.check_user is not None and record.user is not None:
                     draft.doubt = found
-                else:
+                elif self._is_watched:
                     self._tell("loaded", handle)
                 return draft
-        draft = self._settings.draft(now)
+        draft = self._draft(now)
         if isinstance(found, Base):
             draft.doubt = found
         elif isinstance(found, Note):
@@ -144,7 +149,7 @@ class Engine:
             return draft
         await self.records.destroy(base.id, of=user)
         self._tell("revoked", base.id, user=user, reason="not welcome")
-        anonymous = self._settings.draft(draft.now)
+        anonymous = self._draft(draft.now)
         anonymous.expire = True
         return anonymous
 
@@ -153,7 +158,7 @@ class Engine:
         found = await self.records.again(base.id, 0)
         if found is None or is_anothers(found.record, base.record):
             return False
-        draft = self._settings.draft(self._clock(), found)
+        draft = self._draft(self._clock(), found)
         return (await self._admitted(draft, found)).base is not None
 
     # Commit
@@ -226,21 +231,17 @@ class Engine:
             return False
         if draft.handed and draft.gather() is not NOTHING_DONE:
             return False
-        if not draft.begun and self._is_due(base.record):
+        if not draft.begun and self._times.is_due(base.record, self._clock()):
             return False
         draft.begun = True
         return True
-
-    def _is_due(self, record: Record) -> bool:
-        now = self._clock()
-        return self._times.must_touch(record, now) or self._times.must_rotate(record, now)
 
     def first_write(self, draft: Draft) -> tuple[Changes, bytes, Base] | None:
         """Return the changes, what is there and what a commit of contents alone puts there."""
         base = draft.base
         if base is None or draft.begun or draft.in_grace or draft.is_asked():
             return None
-        if self._times.must_rotate(base.record, self._clock()):
+        if self._turns and self._times.must_rotate(base.record, self._clock()):
             return None
         changes = draft.gather()
         new = None if changes is NOTHING_DONE else self._replayed(base, changes)

@@ -66,6 +66,12 @@ class Times:
         """Return whether the session has had its token for too long."""
         return self.rotate_every < math.inf and now - record.turned >= self.rotate_every
 
+    def is_due(self, record: Record, now: float) -> bool:
+        """Return whether a session is written though it was only read."""
+        if now - record.seen >= self.touch_every:
+            return True
+        return self.rotate_every < math.inf and self.must_rotate(record, now)
+
     def left(self, record: Record, now: float) -> float:
         """Return how long a session may live after `now`, however much it is used."""
         own = record.lifetime if "lifetime" in record.reserved else None
@@ -73,10 +79,10 @@ class Times:
 
     def ttl(self, record: Record) -> float:
         """Return how long the store must keep a record from its `seen` on."""
-        left = self.left(record, record.seen)
         if "lifetime" in record.reserved and record.lifetime is not None:
-            return left
+            return self.left(record, record.seen)
         idle = self.idle_timeout + self.touch_every
+        left = record.created + self.lifetime - record.seen
         return idle if idle < left else left  # noqa: FURB136 - a third of what min() takes
 
     def expires(self, record: Record) -> float:

@@ -7,6 +7,7 @@ else raises, because doing it again could count twice. Nothing here knows what a
 Records sealed at rest are bound to their ids: under another id they are nothing of ours.
 """
 
+import functools
 import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
@@ -84,11 +85,12 @@ class Settings:
     keep_client: tuple[str, ...] = ()
     layout: Layout | None = None
 
-    def draft(self, now: float, base: Base | None = None) -> Draft:
-        """Return the draft of a stored session, or of a new one."""
+    @property
+    def draft(self) -> Callable[..., Draft]:
+        """What makes the draft of a session at a time: of a stored one, if that is given, too."""
         if self.layout is None:
-            return Draft(self.codec, now, base)
-        return TypedDraft(self.layout, self.tell, now, base)
+            return functools.partial(Draft, self.codec)
+        return functools.partial(TypedDraft, self.layout, self.tell)
 
     def tell(self, event: str, handle: str, **fields: object) -> None:
         """Tell the observer."""
@@ -133,7 +135,8 @@ class Records:
 
     def based(self, handle: str, record: Record) -> Base:
         """Return `record` as it will be stored under `handle`."""
-        return tuple.__new__(Base, (handle, self.shut(handle, encode(record)), record))
+        raw = encode(record)
+        return tuple.__new__(Base, (handle, self.shut(handle, raw) if self._seal else raw, record))
 
     def note(self, handle: str, target: str, until: float = 0.0) -> bytes:
         """Return the forward note that is stored under `handle`."""

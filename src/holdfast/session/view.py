@@ -68,7 +68,7 @@ class View:
         self.codec = codec
         self.now = now
         self.base = base
-        self.encoded: Mapping[str, bytes] = self.values_of(base)
+        self.encoded: Mapping[str, bytes] = {} if base is None else base.record.data
         self.live: dict[str, Any] = {}
         self.handed: set[str] = set()
         self.marks: dict[str, Change] = {}
