@@ -321,7 +321,7 @@ class Sessions(Generic[T]):
         Raises:
             TypeError: `user` is neither text nor an int.
             ValueError: `keep` is no id: a token would keep nothing.
-            ConfigError: These are cookie-only sessions without `revocations`.
+            ConfigError: The store may forget sessions, or cookies are without `revocations`.
             StoreError: The store failed; what was ended so far is ended.
         """
         return self._home.revoke(user, id_to_keep(keep))

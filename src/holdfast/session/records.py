@@ -19,7 +19,7 @@ from holdfast.bridge import Waits
 from holdfast.clock import Clock
 from holdfast.codec import Codec
 from holdfast.codec.seal import Seal
-from holdfast.errors import CodecError, StoreError, StoreTimeout
+from holdfast.errors import CodecError, ConfigError, StoreError, StoreTimeout
 from holdfast.events import Observer, silent
 from holdfast.session.data import Note, Record, decode, encode, encode_note
 from holdfast.session.draft import Draft
@@ -91,6 +91,18 @@ class Settings:
         if self.layout is None:
             return functools.partial(Draft, self.codec)
         return functools.partial(TypedDraft, self.layout, self.tell)
+
+    def needs_memory(self, verb: str) -> None:
+        """Refuse `verb` where the store may forget whom it has seen, unless that was accepted.
+
+        Raises:
+            ConfigError: It may.
+        """
+        if not self.may_login:
+            raise ConfigError(
+                f"{verb}: {self.store} may forget at any time whom it has seen, so that revoke "
+                "could miss a session; Sessions(..., accept_eviction=True) accepts that"
+            )
 
     def tell(self, event: str, handle: str, **fields: object) -> None:
         """Tell the observer."""

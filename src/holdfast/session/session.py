@@ -171,11 +171,7 @@ class Session(Contents, Generic[T]):
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is text, not {type(label).__name__}")
         settings = self._home.settings
-        if not settings.may_login:
-            raise ConfigError(
-                f"login: {settings.store} may forget at any time whom it has seen, so that revoke "
-                "could miss a session; Sessions(..., accept_eviction=True) accepts that"
-            )
+        settings.needs_memory("login")
         about = {"csrf": csrf.new_secret(), **shortened(self.client, settings.keep_client)}
         if label is not None:
             about["label"] = label

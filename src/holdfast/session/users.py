@@ -149,7 +149,11 @@ class Users:
 
         Returns:
             How many there were.
+
+        Raises:
+            ConfigError: The store may forget some of them.
         """
+        self._settings.needs_memory("revoke")
         name, ended = key_of(user), 0
 
         async def change(entries: list[Entry]) -> list[Entry]:
