@@ -48,8 +48,6 @@ class TypedDraft(Draft):
         super().__init__(layout.codec, now, base)
         if base is not None:
             self.encoded = self.values_of(base)
-        if base is not None:
-            self.encoded = self.values_of(base)
 
     def values_of(self, base: Base | None) -> Mapping[str, bytes]:
         """Return the stored values in our version."""
