@@ -38,7 +38,7 @@ _PURPOSE = "session"
 
 
 class Sessions(Generic[T]):
-    """The sessions of one application, kept in a store.
+    """The sessions of one application, kept in a store; times are seconds, or text such as "30m".
 
     Args:
         store: A URL or an open store.
@@ -65,7 +65,7 @@ class Sessions(Generic[T]):
         keep_client: What `login` keeps of the client, shortened: `"address"`, `"agent"`.
         accept_eviction: On a store that may forget sessions by itself (memcached), users may sign
             in only if this is True: `of` and `revoke` may then miss one.
-        observer: Told of events such as `session.conflict_dropped`, with handles only.
+        observer: Told of `session.login` and the like, never a token; see `holdfast.observe`.
         clock: UTC seconds.
         prefix: Stands before all keys; applications that share a store need different ones.
         forward_note: How long a request that began before a rotation may still write: at least as
