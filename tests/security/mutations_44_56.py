@@ -6,6 +6,9 @@ __all__ = ["MUTATIONS"]
 
 _DATA = "tests/security/test_data_items.py"
 _USERS = "tests/security/test_user_items.py"
+_FORGED = "tests/security/test_forged_items.py"
+_FAILED = "tests/security/test_failure_items.py"
+_URLS = "tests/security/test_url_items.py"
 _ENGINE = "session/engine.py"
 _INDEX = "session/users.py"
 
@@ -149,4 +152,149 @@ _WHOSE = [
     ),
 ]
 
-MUTATIONS = [*_CONTENTS, *_WHOSE]
+_REQUESTS = [
+    Mutation(
+        "50: a token is the secret itself",
+        "session/csrf.py",
+        "    pad = secrets.token_bytes(BYTES)\n",
+        "    pad = bytes(BYTES)\n",
+        f"{_FORGED}::test_item_50_a_form_needs_the_token_of_its_session[memory-wsgi]",
+    ),
+    Mutation(
+        "50: any token will do",
+        "session/csrf.py",
+        "hmac.compare_digest(_xor(raw[:BYTES], raw[BYTES:]), secret)",
+        "len(raw) == 2 * len(secret)",
+        f"{_FORGED}::test_item_50_a_form_needs_the_token_of_its_session[memory-asgi]",
+    ),
+    Mutation(
+        "50: where a request comes from decides nothing",
+        "web/csrf.py",
+        'return site in ("same-origin", "none")',
+        "return True",
+        f"{_FORGED}::test_item_50_where_a_request_comes_from_decides[memory-wsgi]",
+    ),
+    Mutation(
+        "51: a websocket outlives its session",
+        "web/asgi/sockets.py",
+        "                alive = await exchange.sessions.aio.is_alive(exchange.session)\n",
+        "                await exchange.sessions.aio.is_alive(exchange.session)\n",
+        f"{_FORGED}::test_item_51_a_websocket_ends_with_its_session[memory-asgi]",
+    ),
+    Mutation(
+        "51: what a websocket writes gets a token",
+        "web/asgi/sessions.py",
+        "        exchange.session.response_begun()\n        every",
+        "        every",
+        f"{_FORGED}::test_item_51_a_websocket_sets_no_cookie[memory-asgi]",
+    ),
+    Mutation(
+        "51: a websocket is opened for any site",
+        "web/asgi/csrf.py",
+        'if kind in ("http", "websocket") and not is_safe',
+        'if kind == "http" and not is_safe',
+        f"{_FORGED}::test_item_51_a_websocket_of_another_site_is_refused[memory-asgi]",
+    ),
+]
+
+_FAILURES = [
+    Mutation(
+        "52: what a failed request wrote is kept",
+        _ENGINE,
+        "        if failed:\n            draft.fail()\n",
+        "",
+        f"{_FAILED}::test_item_52_what_fails_writes_nothing_but_logs_in_and_out[memory-wsgi]",
+    ),
+    Mutation(
+        "52: what a failed request asked for is not done (WSGI)",
+        "web/wsgi/sessions.py",
+        'outcome = self.sessions.commit(session, failed=status >= "5")',
+        'session.revert() if status < "5" else session.__init__(session._home, None)\n'
+        "            outcome = self.sessions.commit(session)",
+        f"{_FAILED}::test_item_52_what_fails_writes_nothing_but_logs_in_and_out[memory-wsgi]",
+    ),
+    Mutation(
+        "53: a commit is cancelled with its request",
+        "web/asgi/sessions.py",
+        "        return await asyncio.shield(task)\n",
+        "        return await task\n",
+        f"{_FAILED}::test_item_53_a_request_is_cancelled_at_any_moment[/rotate-memory-asgi]",
+    ),
+    Mutation(
+        "53: who goes away has done nothing",
+        "web/wsgi/sessions.py",
+        "                self._reply.leave()\n",
+        "                pass\n",
+        f"{_FAILED}::test_item_53_a_client_goes_away_before_he_has_read_it_all"
+        "[/rotate-memory-wsgi]",
+    ),
+    Mutation(
+        "54: whom the store does not know now is a stranger",
+        _ENGINE,
+        "        if not self._settings.anonymous:\n            raise error\n",
+        "",
+        f"{_FAILED}::test_item_54_a_store_that_is_down_never_costs_a_cookie[memory-wsgi]",
+    ),
+    Mutation(
+        "54: a time that cannot be noted fails the request",
+        _ENGINE,
+        '        except StoreError:\n            self._tell("touch_failed", base.id)\n\n',
+        "        except StoreError:\n            raise\n\n",
+        f"{_FAILED}::test_item_54_a_time_that_cannot_be_noted_fails_nothing[memory-wsgi]",
+    ),
+    Mutation(
+        "54: while nobody is asked anybody may sign in and out",
+        "session/draft.py",
+        "        return bool(self.doomed or self.rotating or self.unsent) or"
+        " self.sign_in is not None\n",
+        "        return False\n",
+        f"{_FAILED}::test_item_54_visitors_may_be_anonymous_for_a_while[memory-wsgi]",
+    ),
+    Mutation(
+        "55: a cookie is open to all subdomains",
+        "web/transport.py",
+        "    return _SECURE if cookie.domain is not None",
+        "    return _SECURE if True or cookie.domain is not None",
+        f"{_FAILED}::test_item_55_no_subdomain_can_plant_a_cookie_by_default[memory-wsgi]",
+    ),
+]
+
+_PASSWORDS = [
+    Mutation(
+        "56: a store is called by its whole URL",
+        "store/address.py",
+        'return f"{self.scheme}://{self.netloc}{self.path}"',
+        "return self.bare",
+        f"{_URLS}::test_item_56_no_error_of_a_store_has_its_password[redis]",
+    ),
+    Mutation(
+        "56: what Redis says of a command is repeated",
+        "store/redis/errors.py",
+        "    if _ECHO in said(error):\n",
+        "    if _ECHO == said(error):\n",
+        f"{_URLS}::test_item_56_nor_has_that_of_a_server_that_repeats_it[redis]",
+    ),
+    Mutation(
+        "56: what a Sentinel says of a command is repeated",
+        "store/redis/routes.py",
+        "            hush(error)\n",
+        "",
+        f"{_URLS}::test_item_56_nor_has_that_of_a_server_that_repeats_it[sentinel]",
+    ),
+    Mutation(
+        "56: what answers in place of a memcached is repeated",
+        "store/memcached/wire.py",
+        '    words, _, _ = line.partition(b", with args beginning with")\n',
+        "    words = line\n",
+        f"{_URLS}::test_item_56_nor_has_that_of_a_server_that_repeats_it[memcached]",
+    ),
+    Mutation(
+        "56: an error shows the URL it could not read",
+        "store/address.py",
+        '            f"the {scheme}:// URL cannot be read: write options',
+        '            f"the URL {url} cannot be read: write options',
+        f"{_URLS}::test_item_56_nor_has_that_of_a_url_that_is_wrong[a bracket]",
+    ),
+]
+
+MUTATIONS = [*_CONTENTS, *_WHOSE, *_REQUESTS, *_FAILURES, *_PASSWORDS]

@@ -176,7 +176,10 @@ def test_item_51_a_websocket_of_another_site_is_refused(visit: Visit, place: Pla
     cookie = ("Cookie", f"{NAME}={site.writer().cookies[NAME]}")
     before = site.rows()
     app = asgi.SessionMiddleware(asgi.CsrfMiddleware(echo), site.sessions)
-    told = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
+    told: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.disconnect", "code": 1001},
+    ]
     for origin in ("https://evil.example", "https://x.shop.example", "http://shop.example", "null"):
         fields = scope(kind="websocket", headers=[HOST, cookie, ("Origin", origin)])
         assert asyncio.run(talk(app, fields, told)) == [{"type": "websocket.close", "code": 1008}]
