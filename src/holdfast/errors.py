@@ -128,7 +128,7 @@ class TooManySessions(SessionError):  # noqa: N818 - as its kin
     """
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"the user is signed in with {limit} sessions, no more are allowed")
+        super().__init__(f"this user is signed in as often as he may be: max_sessions={limit}")
         self.limit = limit
 
     def __reduce__(self) -> tuple[object, ...]:
