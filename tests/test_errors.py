@@ -20,6 +20,7 @@ from holdfast.errors import (
     StoreError,
     StoreTimeout,
     StoreUnavailable,
+    TooManySessions,
 )
 
 EXAMPLES = [
@@ -35,6 +36,7 @@ EXAMPLES = [
     SessionError("a"),
     SessionCommitted("a"),
     SessionTooLarge(5000, 4096, [("cart", 4000), ("note", 900)]),
+    TooManySessions(3),
     LimitExceeded({"retry_after": 3.0}, "slow down"),
 ]
 
