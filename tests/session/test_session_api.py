@@ -243,7 +243,7 @@ def test_a_program_of_threads_types_what_it_uses() -> None:
     session.rotate()
     assert_type(sessions.commit(session, failed=False), Outcome)
     signed_in(sessions, None)
-    with pytest.raises(TooManySessions, match="2 sessions") as refused:
+    with pytest.raises(TooManySessions, match="max_sessions=2") as refused:
         signed_in(sessions, None)
     assert_type(refused.value.limit, int)
     (phone, _) = assert_type(sessions.of("ann"), list[SessionInfo])
