@@ -95,7 +95,7 @@ def test_no_store_file_is_longer_than_300_lines(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_engines_know_neither_loops_nor_threads_nor_time(path: Path) -> None:
-    if path.stem == "engine":
+    if path.stem == "engine" or path.parent.name == "session":  # whose sequences fill many files
         assert not ASYNC_OR_TIME & {name.split(".")[0] for name in imports(path)}
 
 
