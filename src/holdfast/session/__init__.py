@@ -5,9 +5,9 @@ holds during one request, `draft.py` and `view.py` what that request loaded and 
 against a store: `engine.py` loads and commits, `issuing.py` gives tokens, `users.py` knows who is
 signed in where, `lock.py` makes requests take turns, `records.py` is one record at a time. In the
 cookie alone: `carrier.py` and `sealed.py`, and `revocations.py` for what ended. Typed sessions:
-`schema.py` and `typed.py`. `homes.py` and `incookie.py` are how each face reaches them, `archive.py`
-writes all to a stream. The rest decides, without I/O: `policy.py` when a session is over, `data.py`
-what a record is, `operations.py` how what was done is done again.
+`schema.py` and `typed.py`. `homes.py` and `incookie.py` are how each face reaches them; what is
+written to a stream stands in `archive.py`. The rest decides, without I/O: `policy.py` when a
+session is over, `data.py` what a record is, `operations.py` how what was done is done again.
 """
 
 from holdfast.session.aio import AioSessions
