@@ -1,5 +1,6 @@
 """Sessions that are used as nobody should: huge ones, thousands of one user, copies, enums."""
 
+import asyncio
 import copy
 import pickle
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import Make
 from counting import CountingStore
+from faces import Faces
 
 from holdfast import Session, Sessions
 from holdfast.bridge import drive
@@ -151,6 +153,7 @@ def test_a_login_that_failed_at_the_call_is_none(make: Make, store: CountingStor
     session["cart"] = 1
     faces.commit(session)
     session = faces.load(token)
+    assert session.user == "bob"
     store.down = True
     with pytest.raises(StoreUnavailable):
         faces.login(session, "ann")
@@ -160,3 +163,29 @@ def test_a_login_that_failed_at_the_call_is_none(make: Make, store: CountingStor
     assert faces.commit(session).token is None
     assert faces.load(token)["cart"] == 1
     assert faces.of("ann") == []
+
+
+def popped(faces: Faces, session: Session) -> list[object]:
+    return asyncio.run(session.aio.pop_flash()) if faces.loop else session.pop_flash()
+
+
+@pytest.mark.parametrize("how", ["pop_flash", "lock"])
+def test_who_came_with_a_token_that_others_rotated_gets_none(make: Make, how: str) -> None:
+    faces = make()
+    session = faces.load(None)
+    session.flash("hi")
+    session["n"] = 0
+    token = faces.sent(session)
+    late, other = faces.load(token), faces.load(token)
+    assert late["n"] == other["n"] == 0
+    other.rotate()
+    fresh = faces.sent(other)
+    if how == "lock":
+        faces.locked(late, lambda: late.increment("n"))
+    else:
+        late.increment("n")
+        assert popped(faces, late) == ["hi"]
+    late.rotate()
+    assert faces.commit(late).token is None
+    assert faces.load(fresh)["n"] == 1
+    assert faces.alive(token, fresh) == [False, True]

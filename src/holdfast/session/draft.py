@@ -33,6 +33,7 @@ class Draft(View):
     doomed: tuple[tuple[str, str | int | None], ...] = ()  # ids to destroy, and who is signed out
     expire = False  # the client's token is to be forgotten
     rotating = False
+    followed = False  # others rotated it meanwhile: their client has the token, ours has not
     locked = False  # this request holds the session's lock
     sign_in: SignIn | None = None
     unsent: str | None = None  # the token of a session stored in the midst of the request
@@ -98,8 +99,13 @@ class Draft(View):
         self.look_at({})
         self.now = now
         self.base = self.forwarded = self.sign_in = self.token = self.unsent = None
-        self.rotating = self.in_grace = self.dropped = False
+        self.rotating = self.in_grace = self.followed = self.dropped = False
         self._calm()
+
+    def follow(self, base: Base) -> None:
+        """Go on with what others made of the session."""
+        self.followed = self.followed or self.base is None or base.id != self.base.id
+        self.base = base
 
     def drop(self) -> None:
         """Let go of a session that is not ours to write any more."""

@@ -270,7 +270,7 @@ class Engine:
             return
         for attempt in range(ATTEMPTS):
             if await self.records.write(base.raw, new):
-                draft.base = self.records.remember(new)
+                draft.follow(self.records.remember(new))
                 if base.record is not before:
                     merged(self.records, base, changes.lost(before, base.record))
                 return
@@ -289,7 +289,7 @@ class Engine:
     async def _touch(self, draft: Draft, base: Base) -> None:
         """Move `seen` if it lags; for this, nothing is repeated and nobody fails."""
         now = self._clock()
-        draft.base = base
+        draft.follow(base)
         if draft.begun or not self._times.must_touch(base.record, now):
             return
         new = self.records.based(base.id, base.record._replace(seen=now))
@@ -313,7 +313,6 @@ class Engine:
             await self._update(draft, other, changes, loaded=loaded)
 
     # What reaches the store at the call
-
     async def login(self, draft: Draft, sign_in: SignIn) -> None:
         """Sign in now, with all that was done so far.
 
@@ -359,7 +358,8 @@ class Engine:
             found = await self.records.again(base.id, attempt)
             if found is None or found.record.gen != base.record.gen:
                 return []  # somebody signed in meanwhile: they are his
-            draft.base = base = found
+            base = found
+            draft.follow(base)
         else:
             raise self.records.busy()
         if most is None or len(taken) < most:

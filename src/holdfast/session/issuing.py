@@ -82,6 +82,9 @@ class Issuing:
             TooManySessions: As in `create`.
         """
         before, sign_in, settings = base, draft.sign_in, self._settings
+        if draft.followed and sign_in is None:
+            draft.rotating = False
+            return base
         token, written = new_token(), None
         handle = id_of(token) or ""
         for attempt in range(ATTEMPTS):
@@ -94,6 +97,7 @@ class Issuing:
             note = self._records.note(base.id, handle, until)
             if await self._records.swap(base.id, base.raw, note, settings.times.note_ttl):
                 draft.base, draft.unsent, draft.rotating, draft.in_grace = new, token, False, False
+                draft.followed = False
                 with _untold(draft):
                     if base is not before:
                         merged(self._records, base, changes.lost(before.record, base.record))

@@ -75,7 +75,7 @@ def _follow(engine: Engine, draft: Draft, loaded: Base, found: Base | None) -> N
     elif is_anothers(found.record, loaded.record):
         drop(draft, engine.records, loaded.id, "another user")
     else:
-        draft.base = found
+        draft.follow(found)
 
 
 async def _win(engine: Engine, waits: Waits, held: Held, latest: float) -> None:
