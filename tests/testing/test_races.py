@@ -17,7 +17,7 @@ from holdfast.web import asgi, wsgi
 from servers.process import free_port
 from servers.redis import RedisServer
 
-SECRET = "a long random secret: token_urlsafe(32) hJ5a-uE9xQ2"
+SECRET = "Zk3vQ1xY7pLw9sT2mN8bR4cD6fG0hJ5a-uE"
 FACES: dict[str, Callable[[Sessions], Any]] = {
     "wsgi": lambda sessions: wsgi.SessionMiddleware(wsgi_site, sessions),
     "asgi": lambda sessions: asgi.SessionMiddleware(asgi_site, sessions),
