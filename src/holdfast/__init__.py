@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TooManySessions,
     )
     from holdfast.limit import Decision, Limiter
-    from holdfast.session import Outcome, Schema, Session, Sessions
+    from holdfast.session import Outcome, Schema, Session, SessionInfo, Sessions
     from holdfast.signing import KeyRing
     from holdfast.store.registry import open_store
     from holdfast.web.token_header import Header
@@ -48,6 +48,7 @@ _HOME = {
     "Outcome": "holdfast.session",
     "Schema": "holdfast.session",
     "Session": "holdfast.session",
+    "SessionInfo": "holdfast.session",
     "Sessions": "holdfast.session",
     "KeyRing": "holdfast.signing",
     "open_store": "holdfast.store.registry",
@@ -89,6 +90,7 @@ __all__ = [
     "Session",
     "SessionCommitted",
     "SessionError",
+    "SessionInfo",
     "SessionTooLarge",
     "Sessions",
     "StoreError",
