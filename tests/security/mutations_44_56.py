@@ -238,15 +238,18 @@ _FAILURES = [
     Mutation(
         "54: a time that cannot be noted fails the request",
         _ENGINE,
-        '        except StoreError:\n            self._tell("touch_failed", base.id)\n\n',
-        "        except StoreError:\n            raise\n\n",
+        "            if await self.records.write_once(base.raw, new):\n"
+        "                draft.base = new\n"
+        "        except StoreError",
+        "            if await self.records.write_once(base.raw, new):\n"
+        "                draft.base = new\n"
+        "        except ImportError",
         f"{_FAILED}::test_item_54_a_time_that_cannot_be_noted_fails_nothing[memory-wsgi]",
     ),
     Mutation(
         "54: while nobody is asked anybody may sign in and out",
         "session/draft.py",
-        "        return bool(self.doomed or self.rotating or self.unsent) or"
-        " self.sign_in is not None\n",
+        "        return bool(self.doomed or self.rotating or self.unsent or self.sign_in)\n",
         "        return False\n",
         f"{_FAILED}::test_item_54_visitors_may_be_anonymous_for_a_while[memory-wsgi]",
     ),

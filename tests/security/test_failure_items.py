@@ -44,12 +44,12 @@ def test_item_52_what_fails_writes_nothing_but_logs_in_and_out(visit: Visit, pla
 
 def _act(session: Any, path: str) -> None:
     """Do all that a request can ask for; what it writes belongs together."""
-    session["a"] = session["b"] = b"new"
+    session["a"] = session["b"] = b"as it is now"
     if path == "/rotate":
         session.rotate()
     elif path == "/login":
         session.login("eve")
-        session["a"] = session["b"] = b"new"
+        session["a"] = session["b"] = b"as it is now"
     elif path == "/logout":
         session.logout()
 
@@ -60,7 +60,7 @@ def _begun(site: Site) -> str:
     assert store is not None
     store.delete_many(list(site.rows()))
     session = site.sessions.load(None)
-    session["a"] = session["b"] = b"old"
+    session["a"] = session["b"] = b"as it was"
     session.login("ada")
     return site.sessions.commit(session).token or ""
 
@@ -76,7 +76,7 @@ def _half_done(site: Site, token: str, path: str) -> str:
     values = set(records[0].data.values())
     if len(values) != 1 or len(records[0].data) != 2:
         return f"of what was written a part: {values}"
-    is_new = values == {site.sessions.load(None)._home.settings.codec.encode(b"new")}
+    is_new = values == {site.sessions.load(None)._home.settings.codec.encode(b"as it is now")}
     must_be_new = is_new and path in ("/rotate", "/login")
     if site.sessions.load(token).is_new != must_be_new:
         return "both tokens are good, or none"
@@ -147,7 +147,7 @@ def test_item_53_a_client_goes_away_before_he_has_read_it_all(
         body.close()
         assert _half_done(site, token, path) == "", chunks
         stored_bytes = b"".join(site.rows().values())
-        assert b"old" not in stored_bytes, "what he asked for was done"
+        assert b"as it was" not in stored_bytes, "what he asked for was done"
 
 
 @stored
