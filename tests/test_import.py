@@ -8,15 +8,30 @@ import holdfast
 HEAVY = "ormsgpack cryptography sqlite3 asyncio typer rich starlette msgspec redis sqlalchemy"
 
 
-def test_importing_loads_nothing_else() -> None:
-    code = f"import holdfast, sys; print([n for n in {HEAVY.split()!r} if n in sys.modules])"
+# what few programs need, and what not all have installed
+OPTIONAL = "cryptography sqlite3 importlib.metadata typer rich starlette msgspec pydantic redis "
+OPTIONAL += "sqlalchemy pymongo botocore prometheus_client opentelemetry"
+
+
+def loaded(statement: str, names: str) -> str:
+    """Return which of these modules a program has that does no more than this."""
+    code = f"import sys; {statement}; print([n for n in {names.split()!r} if n in sys.modules])"
     result = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert result.stdout.strip() == "[]"
+    return result.stdout.strip()
+
+
+def test_importing_loads_nothing_else() -> None:
+    assert loaded("import holdfast", HEAVY) == "[]"
+
+
+def test_what_is_used_loads_no_optional_dependency() -> None:
+    names = "Cache, Cookie, Header, KeyRing, Limiter, Sessions"
+    assert loaded(f"from holdfast import {names}; Sessions('memory://')", OPTIONAL) == "[]"
 
 
 def test_every_public_name_is_there() -> None:

@@ -311,7 +311,7 @@ def test_a_store_of_others_may_know_no_deadline(monkeypatch: pytest.MonkeyPatch)
         return MemoryStore()
 
     entry = SimpleNamespace(value="theirs:opens", load=lambda: opens)
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [entry])
+    monkeypatch.setattr(registry, "entry_points", lambda *_: [entry])
     with Cache("theirs://somewhere") as cache:
         cache.put("k", 1)
         assert cache.get("k") == 1

@@ -175,7 +175,7 @@ def test_an_option_that_a_third_party_does_not_take_is_named(
         def load(self) -> Any:
             return lambda _url, size="3": MemoryStore(str(size))
 
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [Opener()])
+    monkeypatch.setattr(registry, "entry_points", lambda *_: [Opener()])
     assert open_store("theirs://h", size=5).name == "5"
     with pytest.raises(ConfigError, match=r"theirs:open .*'timeout'"):
         open_store("theirs://h", timeout=5)

@@ -8,14 +8,17 @@ A store's module has `open_url(address)`; one whose driver's objects are taken a
 """
 
 import importlib
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from holdfast.errors import ConfigError
 from holdfast.store.address import Address, Options, listed, parse
 from holdfast.store.protocol import OpenStore
 from holdfast.store.wrap import Prefixed
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["driver_of", "open_store"]
 
@@ -127,7 +130,7 @@ def _prefixed(store: OpenStore, prefix: object) -> OpenStore:
 def _opener(scheme: str) -> Callable[[Address], OpenStore]:
     name = _SCHEMES.get(scheme)
     if name is None:
-        for entry_point in entry_points(group=_GROUP, name=scheme):
+        for entry_point in entry_points(_GROUP, scheme):
             return lambda address: _third_party(entry_point, address)
         dialect, plus, _ = scheme.partition("+")
         if not plus or _SCHEMES.get(dialect) not in (None, "sqlalchemy", "sqlite"):
@@ -154,7 +157,14 @@ def _load(name: str, extra: str) -> ModuleType:
         ) from error
 
 
-def _third_party(entry_point: EntryPoint, address: Address) -> OpenStore:
+def entry_points(group: str, name: str) -> "Iterable[EntryPoint]":
+    """Return what other packages have installed under a name of a group."""
+    from importlib import metadata  # noqa: PLC0415 - as slow to load as a quarter of all else
+
+    return metadata.entry_points(group=group, name=name)
+
+
+def _third_party(entry_point: "EntryPoint", address: Address) -> OpenStore:
     options = {name: value for name, value in address.options.given.items() if name != "prefix"}
     from inspect import signature  # noqa: PLC0415 - slow to load, and few need it
 
