@@ -15,6 +15,7 @@ from holdfast.errors import StoreError, StoreTimeout
 from holdfast.session.data import Note
 from holdfast.session.index import Entry, decode, encode, key_of, oldest, replaced
 from holdfast.session.records import ATTEMPTS, CHAIN, Records, Settings
+from holdfast.session.sealed import SKEW
 from holdfast.session.view import Base
 
 __all__ = ["SessionInfo", "Users"]
@@ -250,7 +251,7 @@ class Users:
             if new is None or new == entries:
                 return new
             sealed = self._records.shut(f"u:{name}", encode(new)) if new else None
-            ends = max((entry.end for entry in new), default=0.0)
+            ends = max((entry.end for entry in new), default=0.0) + SKEW  # by any host's clock
             try:
                 if await self._records.store.swap(key, raw, sealed, ends - self._settings.clock()):
                     return new
