@@ -168,10 +168,10 @@ _IDENTITY = [
             f"{test[10:12]}: {what}".removeprefix("0"),
             _ENGINE,
             "            if await self.records.write(base.raw, new):\n"
-            "                draft.base = self.records.remember(new)\n",
+            "                draft.follow(self.records.remember(new))\n",
             "            present = await self.records.store.get(self.key + base.id)\n"
             "            if await self.records.write(present, new):\n"
-            "                draft.base = self.records.remember(new)\n",
+            "                draft.follow(self.records.remember(new))\n",
             f"{_LIFE}::{test}",
         )
         for what, test in (
