@@ -319,3 +319,27 @@ def test_14_a_level_may_be_stricter_and_never_laxer(laxer: dict[str, Any]) -> No
 def test_a_level_that_does_not_exist() -> None:
     with pytest.raises(ConfigError, match="aal2"):
         Sessions.preset("aal4", "memory://")  # type: ignore[arg-type]
+
+
+def test_a_session_remembered_for_less_than_it_lives_already_is_over(
+    make: Make, clock: ManualClock
+) -> None:
+    faces = make()
+    token = faces.signed_in("ann")
+    clock.advance(60)
+    session = faces.load(token)
+    session.remember(10)
+    assert faces.commit(session).max_age == 0  # no client keeps it
+    assert not faces.lives(token)
+
+
+def test_whoever_signs_in_again_is_not_remembered_unasked(make: Make) -> None:
+    faces = make()
+    session = faces.load(None)
+    session.login("ann")
+    session.remember("30d")
+    session = faces.load(faces.sent(session))
+    session.login("ann")
+    outcome = faces.commit(session)
+    assert outcome.max_age is None
+    assert faces.load(outcome.token).expires < session.seen + 24 * 3600

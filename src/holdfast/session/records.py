@@ -116,7 +116,7 @@ class Settings:
     def sent(self, token: str | None, record: Record) -> Outcome:
         """Return the outcome that gives the client `token`."""
         keeps = self.persistent() or record.lifetime is not None
-        max_age = math.floor(self.times.left(record, record.seen)) if keeps else None
+        max_age = max(0, math.floor(self.times.left(record, record.seen))) if keeps else None
         return Outcome(token, max_age, expire=False)
 
 

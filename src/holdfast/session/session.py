@@ -180,7 +180,8 @@ class Session(Contents, Generic[T]):
     def remember(self, lifetime: Duration) -> None:
         """Let this session live for `lifetime` from its login on, used or not, on its own device.
 
-        The client keeps the token when it closes, and no idle time ends the session.
+        The client keeps the token when it closes, and no idle time ends the session. A later
+        `login` forgets that: whoever signs in is asked again.
 
         Args:
             lifetime: Seconds, a `timedelta` or text such as `"30d"`; at most `remember_up_to`.
