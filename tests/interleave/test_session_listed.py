@@ -307,6 +307,27 @@ def test_nothing_that_was_revoked_lives(acts: list[Act], sealed: bool) -> None:
     assert play_steps([visit(*acts), revoke()], check, options, reserved=OF_ANN) > 5
 
 
+def test_a_rotation_that_takes_longer_than_its_note_stands_is_ended() -> None:
+    """Nothing leads from the id that was revoked to the one that is not listed yet."""
+
+    def scene(stage: Stage) -> Scene:
+        play = Play(stage, BASE, reserved=OF_ANN)
+
+        async def late() -> None:
+            await stage.pause("waits")
+            stage.clock.advance(61)
+            await play.elsewhere().home.arevoke("ann", None)
+
+        def check(ends: list[End]) -> None:
+            ended(ends)
+            if both_done(ends):
+                assert [record for record in play.records() if record.user == "ann"] == []
+
+        return Scene([play.elsewhere().visit(rotate), late()], check)
+
+    play_every_order(scene)
+
+
 def test_a_session_that_is_kept_lives_though_it_rotates_meanwhile() -> None:
     def check(play: Play, ends: list[End]) -> None:
         ended(ends)
