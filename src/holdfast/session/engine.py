@@ -1,4 +1,4 @@
-"""The session engine: load, commit, claim, hold, destroy; each one sequence.
+"""The session engine: load, commit, and what reaches the store at the call; each one sequence.
 
 Law: every change of a stored session is a `swap` against bytes that were read, so no write of
 another is ever lost and nothing that was destroyed comes back:
