@@ -338,3 +338,46 @@ def test_a_task_cancelled_at_each_await(
             world.check(options.get("max_sessions"))
             assert again or world.counted() <= 2
         assert turn > 2
+
+
+@pytest.mark.parametrize("user", [None, "ann", "bob"])
+@pytest.mark.parametrize("options", OPTIONS, ids=named)
+@pytest.mark.parametrize("act", ACTS, ids=named)
+def test_an_observer_that_raises_at_each_event(
+    act: Act, options: dict[str, Any], user: str | None
+) -> None:
+    for again in (False, True):
+        spared = 0
+        while observed(world := world_of(options, user), act, options, spared, again=again):
+            world.check(options.get("max_sessions"))
+            spared += 1
+
+
+def observed(world: World, act: Act, options: dict[str, Any], spared: int, *, again: bool) -> bool:
+    """Play a request whose observer raises after some events; return whether it did."""
+    left, raised = spared, False
+
+    def observe(event: str, _: object) -> None:
+        nonlocal left, raised
+        left -= 1
+        if left < 0 and not raised:
+            raised = True
+            raise ZeroDivisionError(event)
+
+    sessions = Sessions(world.memory, clock=world.clock, observer=observe, **options)
+    session = sessions.load(world.told[0])
+    for step in (lambda: now(act(sessions, session)), lambda: commit_now(world, sessions, session)):
+        try:
+            step()
+        except TooManySessions:
+            break
+        except ZeroDivisionError:
+            if not again:
+                break
+            with suppress(TooManySessions):
+                commit_now(world, sessions, session)
+    return raised
+
+
+def commit_now(world: World, sessions: Sessions, session: Session) -> None:
+    world.note(sessions.commit(session).token)

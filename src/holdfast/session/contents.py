@@ -54,7 +54,10 @@ class Contents(MutableMapping[str, Any]):
             self.accessed = True
             draft = self._loaded
             if draft is None:
-                draft = self._home.open(self._token)
+                try:
+                    draft = self._home.open(self._token)
+                except KeyError as error:  # which `get` would take for an absent name
+                    raise RuntimeError("check_user or the observer failed") from error
             if self._begun:
                 draft.begun = True
             self._draft = draft
