@@ -366,16 +366,15 @@ def observed(world: World, act: Act, options: dict[str, Any], spared: int, *, ag
 
     sessions = Sessions(world.memory, clock=world.clock, observer=observe, **options)
     session = sessions.load(world.told[0])
-    for step in (lambda: now(act(sessions, session)), lambda: commit_now(world, sessions, session)):
+    try:
         try:
-            step()
-        except TooManySessions:
-            break
+            now(act(sessions, session))
+            commit_now(world, sessions, session)
         except ZeroDivisionError:
-            if not again:
-                break
-            with suppress(TooManySessions):
+            if again:
                 commit_now(world, sessions, session)
+    except TooManySessions:
+        pass
     return raised
 
 

@@ -158,7 +158,7 @@ class Contents(MutableMapping[str, Any]):
         self._writing().append(_text(name), item)
 
     def flash(self, message: Any, queue: str = "") -> None:
-        """Leave `message` for the next page; it waits until `pop_flash`.
+        """Leave `message` for the next page; it waits for `pop_flash`, until the session ends.
 
         Raises:
             CodecError: `message` is nothing the codec can carry.

@@ -213,7 +213,7 @@ class Session(Contents, Generic[T]):
         Raises:
             LockTimeout: On entering: others held it all the time.
             StoreError: On entering or leaving: the store failed.
-            SessionError: On entering: this is an event loop.
+            SessionError: On entering: this is an event loop, or this request holds it already.
             ConfigError: On entering: these are cookie-only sessions, which nothing can lock.
         """
         return Lock(self._home, self._open(), durations.seconds(timeout, option="timeout"))
