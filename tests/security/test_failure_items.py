@@ -42,6 +42,37 @@ def test_item_52_what_fails_writes_nothing_but_logs_in_and_out(visit: Visit, pla
     assert visitor.get("/").body == b"nobody"
 
 
+@stored
+def test_item_52_what_raises_writes_nothing_but_ends_the_old_token(
+    visit: Visit, place: Place
+) -> None:
+    """No cookie can be sent then, so that whoever signs in or out is anonymous afterwards."""
+
+    def view(session: Any, path: str) -> object:
+        session["name"] = "eve"
+        session.increment("visits")
+        Site.view(session, path)
+        raise ZeroDivisionError
+
+    site = visit(place)
+    for path, left in (("/write", b"ada"), ("/rotate", b""), ("/login", b""), ("/logout", b"")):
+        visitor = site.writer()
+        failing = visitor.twin()
+        failing.app = site.visitor(view).app
+        with pytest.raises(ZeroDivisionError):
+            failing.get(path)
+        assert visitor.get("/").body == (left or b"nobody"), path
+        written = [decode(raw) for key, raw in site.rows().items() if key.startswith("s:")]
+        names = [set(one.data) for one in written if isinstance(one, Record)]
+        assert names == ([] if path == "/logout" else [{"name"}]), path
+        assert b"eve" not in b"".join(
+            one.data["name"] for one in written if isinstance(one, Record)
+        )
+        for key in site.rows():
+            assert site.sessions.store is not None
+            site.sessions.store.delete(key)
+
+
 def _act(session: Any, path: str) -> None:
     """Do all that a request can ask for; what it writes belongs together."""
     session["a"] = session["b"] = b"as it is now"

@@ -25,10 +25,12 @@ LOGIN = f"{USER}:{PASSWORD}@"
 URLS = {
     "redis": "redis://{login}127.0.0.1:{port}/0",
     "valkey": "valkey://{login}127.0.0.1:{port}/0",
+    "a unix socket": "unix://{login}/run/no-such-{port}.sock?db=0",
     "redis over TLS": "rediss://{login}127.0.0.1:{port}/0",
     "sentinel": "redis+sentinel://{login}127.0.0.1:{port}/main/0?sentinel_password={password}",
     "cluster": "redis+cluster://{login}127.0.0.1:{port}",
     "memcached": "memcached://{login}127.0.0.1:{port}",
+    "memcached over TLS": "memcacheds://{login}127.0.0.1:{port}",
     "psycopg": "postgresql+psycopg://{login}127.0.0.1:{port}/db",
     "asyncpg": "postgresql+asyncpg://{login}127.0.0.1:{port}/db",
     "pymysql": "mysql+pymysql://{login}127.0.0.1:{port}/db",

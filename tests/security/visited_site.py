@@ -198,7 +198,7 @@ class Visit:
         if place.kind == "cookie":
             made = Sessions.in_cookie(**options)
             return Site(place.face, made, clock, events, secret=options["secrets"])
-        if place.kind == "memcached":
+        if place.kind == "memcached" and not revocable:
             options["accept_eviction"] = True
         if beside is not None and beside.sessions.store is not None:
             made = Sessions(beside.sessions.store, **options)
