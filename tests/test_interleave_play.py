@@ -1,5 +1,8 @@
 """The player of orders: it finds the lost update, and it plays each order once."""
 
+import secrets
+from collections.abc import Callable
+
 import pytest
 
 from holdfast.store.protocol import AsyncStore
@@ -84,6 +87,33 @@ def test_each_way_to_meet_is_played_once() -> None:
 
     assert play_every_order(scene) == 4
     assert set(outcomes) == {b"1", b"2"}
+
+
+def test_keys_may_be_other_ones_in_each_order() -> None:
+    """Two keys that meet, and a third that meets nothing: as many orders as with fixed names."""
+
+    def orders(names: Callable[[], list[str]]) -> list[tuple[int, ...]]:
+        seen: list[tuple[int, ...]] = []
+
+        def scene(stage: Stage) -> Scene:
+            shared, own, other = names()
+
+            async def work(mine: str) -> None:
+                await stage.store.put(mine, b"")
+                await stage.store.put(shared, mine.encode())
+                await stage.store.get(shared)
+
+            def check(_ends: list[End]) -> None:
+                seen.append(tuple(number for number, _ in stage.log))
+
+            return Scene([work(own), work(other)], check, homes=[0, 1])
+
+        assert play_every_order(scene) == len(seen)
+        return seen
+
+    fixed = orders(lambda: ["shared", "own", "other"])
+    assert len(fixed) > 3
+    assert orders(lambda: [secrets.token_hex(8) for _ in range(3)]) == fixed
 
 
 def test_what_is_started_comes_onto_the_stage() -> None:
