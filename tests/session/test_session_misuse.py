@@ -31,6 +31,7 @@ OPTIONS: dict[str, tuple[Call, str]] = {
         lambda: Sessions("memory://", rotate_every=60, rotate_grace=2),
         "at least 10 s",
     ),
+    "remember_up_to": (lambda: Sessions("memory://", remember_up_to="401d"), "over 400d"),
     "max_sessions": (lambda: Sessions("memory://", max_sessions=0), "from 1 on"),
     "forgetful": (lambda: Sessions(FORGETFUL, max_sessions=1), "accept_eviction=True"),
     "when_full": (lambda: Sessions("memory://", when_full="drop"), "'evict' or 'refuse'"),  # type: ignore[arg-type]

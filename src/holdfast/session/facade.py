@@ -49,7 +49,8 @@ class Sessions(Generic[T]):
         rotate_every: A session that has had its token for so long gets a new one.
         rotate_grace: How long the old token still reads then, for the requests that are under way;
             at least 10 s, the default.
-        remember_up_to: The longest lifetime `Session.remember` may give a session; 0: none.
+        remember_up_to: The longest lifetime `Session.remember` may give a session, 400 days at
+            most, for no browser keeps a cookie longer; 0: none.
         max_sessions: How many sessions a user may be signed in with.
         when_full: What a login does that is one too many: `"evict"` ends the session that signed in
             first, `"refuse"` raises `TooManySessions`.

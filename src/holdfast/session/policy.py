@@ -114,6 +114,9 @@ def times_from(
     for option, value in options.items():
         if value == 0:
             raise ConfigError(f"{option}=0: no session would outlive its request")
+    longest = seconds(remember_up_to, option="remember_up_to")
+    if longest > LONGEST:
+        raise ConfigError(f"remember_up_to={remember_up_to!r}: browsers keep nothing for over 400d")
     return Times(
         idle_timeout=idle,
         lifetime=life,
@@ -121,7 +124,7 @@ def times_from(
         forward_note=note,
         rotate_every=every,
         rotate_grace=_grace(rotate_every, rotate_grace),
-        remember_up_to=min(LONGEST, seconds(remember_up_to, option="remember_up_to")),
+        remember_up_to=longest,
     )
 
 
