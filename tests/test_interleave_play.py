@@ -99,9 +99,9 @@ def test_keys_may_be_other_ones_in_each_order() -> None:
             shared, own, other = names()
 
             async def work(mine: str) -> None:
+                await stage.store.get(shared)
                 await stage.store.put(mine, b"")
                 await stage.store.put(shared, mine.encode())
-                await stage.store.get(shared)
 
             def check(_ends: list[End]) -> None:
                 seen.append(tuple(number for number, _ in stage.log))
