@@ -210,8 +210,26 @@ MUTATIONS = [
     Mutation(
         "reading moves `seen` each time",
         "session/policy.py",
-        "        return now - record.seen >= self.touch_every\n",
-        "        return True\n",
+        "        return now - record.seen >= self.touch_every\n"
+        "\n"
+        "    def must_rotate(self, record: Record, now: float) -> bool:\n"
+        '        """Return whether the session has had its token for too long."""\n'
+        "        return self.rotate_every < math.inf and now - record.turned >= self.rotate_every\n"
+        "\n"
+        "    def is_due(self, record: Record, now: float) -> bool:\n"
+        '        """Return whether a session is written though it was only read."""\n'
+        "        if now - record.seen >= self.touch_every:\n"
+        "            return True\n",
+        "        return True\n"
+        "\n"
+        "    def must_rotate(self, record: Record, now: float) -> bool:\n"
+        '        """Return whether the session has had its token for too long."""\n'
+        "        return self.rotate_every < math.inf and now - record.turned >= self.rotate_every\n"
+        "\n"
+        "    def is_due(self, record: Record, now: float) -> bool:\n"
+        '        """Return whether a session is written though it was only read."""\n'
+        "        if True:\n"
+        "            return True\n",
         f"{_COMMITS}::test_reading_writes_nothing_whatever_others_do",
     ),
     # Operations
