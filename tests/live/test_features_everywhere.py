@@ -95,7 +95,7 @@ def test_a_user_has_as_many_sessions_as_he_may_and_all_can_be_ended(opened: Open
         "secrets": secrets.token_bytes(32),
     }
     here, there = Sessions(opened(), **options), Sessions(opened(), **options)
-    tokens = []
+    tokens: list[str | None] = []
     for host in (here, there, here):
         session = host.load(None)
         session.login("ada", f"device {len(tokens)}")
@@ -121,8 +121,9 @@ def test_a_user_has_as_many_sessions_as_he_may_and_all_can_be_ended(opened: Open
 
 def test_sessions_go_out_of_a_store_and_back(opened: Opened) -> None:
     here = Sessions(opened(), prefix="dumped")
+    store: object = here.store
     stream = io.BytesIO()
-    if not isinstance(here.store, CanScan):
+    if not isinstance(store, CanScan):
         with pytest.raises(ConfigError):
             here.dump(stream)
         return
