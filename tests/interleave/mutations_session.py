@@ -41,7 +41,7 @@ MUTATIONS = [
     Mutation(
         "a session that is over is used",
         _ENGINE,
-        "            if not self._times.is_over(record, now):\n",
+        "            if not self._times.is_over(found.record, now):\n",
         "            if True:\n",
         f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
     ),
@@ -55,13 +55,11 @@ MUTATIONS = [
     Mutation(
         "a load follows a note",
         _ENGINE,
-        "            draft = self.judge(handle, raw)\n"
-        "            return draft if draft.doubt is None else",
-        "            draft = self.judge(handle, raw)\n"
+        "            return draft if draft.doubt is None else await self.look_closer(draft)\n",
         "            if draft.forwarded is not None:\n"
         "                base = await self.records.again(draft.forwarded, 0)\n"
         "                return draft if base is None else Draft(self._codec, 0, base)\n"
-        "            return draft if draft.doubt is None else",
+        "            return draft if draft.doubt is None else await self.look_closer(draft)\n",
         f"{_ROTATIONS}::test_the_old_token_reads_nothing_once_the_note_stands",
     ),
     # Commit

@@ -323,7 +323,7 @@ def test_a_rotation_that_takes_longer_than_its_note_stands_is_ended() -> None:
             if both_done(ends):
                 assert [record for record in play.records() if record.user == "ann"] == []
 
-        return Scene([play.elsewhere().visit(rotate), late()], check)
+        return Scene([play.elsewhere().visit(rotate), late()], check, homes=[0, 1])
 
     play_every_order(scene)
 
