@@ -265,8 +265,14 @@ def test_a_token_nobody_knows(stored: Open) -> None:
     assert faces.commit(faces.load(token)).token is None
     assert faces.told() == [("unknown", {"handle": id_of(token)})]
     faces.load(None)
-    faces.load("?")
     assert faces.told() == []
+
+
+def test_a_token_of_another_form(stored: Open) -> None:
+    faces = stored()
+    for token in ("?", "", new_token() + "A", VALUE):
+        assert faces.commit(faces.load(token)).token is None
+        assert faces.told() == [("rejected", {"handle": ""})]
 
 
 def test_a_cookie_we_did_not_seal(carried: Open) -> None:

@@ -63,7 +63,7 @@ class Engine:
         handle = None if token is None else id_of(token)
         try:
             raw = None if handle is None else await self.records.store.get(self.key + handle)
-            draft = self.judge(handle, raw)
+            draft = self.judge(handle, raw, token)
             return draft if draft.doubt is None else await self.look_closer(draft)
         except StoreError as error:
             return self.adrift(error)
@@ -77,17 +77,18 @@ class Engine:
         draft.adrift = error
         return draft
 
-    def judge(self, handle: str | None, raw: bytes | None) -> Draft:
+    def judge(self, handle: str | None, raw: bytes | None, token: str | None = None) -> Draft:
         """Return the draft of `raw`, found under `handle`; what is unclear stands in `doubt`."""
         now = self._clock()
         if handle is None:
+            if token is not None:
+                self._tell("rejected", "")
             return self._draft(now)
         found = None if raw is None else self.records.parse(handle, raw)
         if isinstance(found, Base):
-            record = found.record
-            if not self._times.is_over(record, now):
+            if not self._times.is_over(found.record, now):
                 draft = self._draft(now, found)
-                if self._settings.check_user is not None and record.user is not None:
+                if self._settings.check_user is not None and found.record.user is not None:
                     draft.doubt = found
                 elif self._is_watched:
                     self._tell("loaded", handle)
@@ -132,8 +133,7 @@ class Engine:
 
     async def _loaded(self, draft: Draft, base: Base) -> Draft:
         """Return what `_admitted` does, and tell of it."""
-        admitted = await self._admitted(draft, base)
-        if admitted is draft:
+        if (admitted := await self._admitted(draft, base)) is draft:
             self._tell("loaded", base.id)
         return admitted
 

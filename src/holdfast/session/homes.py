@@ -174,7 +174,7 @@ class Stored(_OfStore):
         handle = None if token is None else id_of(token)
         try:
             raw = None if handle is None else self._store.get(engine.key + handle)
-            draft = engine.judge(handle, raw)
+            draft = engine.judge(handle, raw, token)
             return draft if draft.doubt is None else drive(engine.look_closer(draft))
         except StoreError as error:
             return engine.adrift(error)
