@@ -5,6 +5,7 @@ from pathlib import Path
 import mutations_cache
 import mutations_revocations
 import mutations_session
+import mutations_storms
 import mutations_typed
 import pytest
 
@@ -17,6 +18,7 @@ from mutation import Mutation, check
     [
         *mutations_cache.MUTATIONS,
         *mutations_session.MUTATIONS,
+        *mutations_storms.MUTATIONS,
         *mutations_revocations.MUTATIONS,
         *mutations_typed.MUTATIONS,
     ],
