@@ -375,7 +375,8 @@ class Sessions(Generic[T]):
     def restore(self, stream: IO[bytes]) -> int:
         """Put back what `dump` wrote, where nothing stands; return how many sessions.
 
-        What is over by now, a forward note or sealed by another key is left out.
+        What is over by now, a forward note, sealed by another key or of a user who has
+        `max_sessions` already is left out. Cut off, it can be run again.
 
         Raises:
             ConfigError: The stream was not written by `dump`, or is damaged.
