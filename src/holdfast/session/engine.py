@@ -85,14 +85,13 @@ class Engine:
                 self._tell("rejected", "")
             return self._draft(now)
         found = None if raw is None else self.records.parse(handle, raw)
-        if isinstance(found, Base):
-            if not self._times.is_over(found.record, now):
-                draft = self._draft(now, found)
-                if self._settings.check_user is not None and found.record.user is not None:
-                    draft.doubt = found
-                elif self._is_watched:
-                    self._tell("loaded", handle)
-                return draft
+        if isinstance(found, Base) and not self._times.is_over(found.record, now):
+            draft = self._draft(now, found)
+            if self._settings.check_user is not None and found.record.user is not None:
+                draft.doubt = found
+            elif self._is_watched:
+                self._tell("loaded", handle)
+            return draft
         draft = self._draft(now)
         if isinstance(found, Base):
             draft.doubt = found
