@@ -41,8 +41,8 @@ MUTATIONS = [
     Mutation(
         "a session that is over is used",
         _ENGINE,
-        "            if not self._times.is_over(",
-        "            if True or self._times.is_over(",
+        " and not self._times.is_over(found.record, now):\n",
+        ":\n",
         f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
     ),
     Mutation(
