@@ -207,7 +207,7 @@ def test_a_revoked_key_that_waits_follows_nobody() -> None:
     assert signs_at(after, 30.0) not in ids(lines)
 
 
-@pytest.mark.parametrize("secret", [NEWEST, OLDEST])
+@pytest.mark.parametrize("secret", [NEWEST, OLDEST], ids=["newest", "oldest"])
 def test_revoking_one_that_does_not_sign_changes_no_signer(secret: str) -> None:
     lines = (Line(NEWEST, 40.0), Line(NEWER, 20.0), Line(OLDEST, 10.0))
     after = revoked(lines, Key(secret).id, 30.0)
