@@ -22,7 +22,7 @@ _ISSUING = "session/issuing.py"
 _RECORDS = "session/records.py"
 _POLICY = "session/policy.py"
 _OPENS = (
-    "            draft = self.judge(handle, raw)\n"
+    "            draft = self.judge(handle, raw, token)\n"
     "            return draft if draft.doubt is None else await self.look_closer(draft)\n"
 )
 
@@ -40,7 +40,7 @@ _IDENTITY = [
         "2: a token nobody knows is taken over",
         _ENGINE,
         _OPENS,
-        "            draft = self.judge(handle, raw)\n"
+        "            draft = self.judge(handle, raw, token)\n"
         "            draft.token = token if raw is None else None\n"
         "            return draft if draft.doubt is None else await self.look_closer(draft)\n",
         f"{_IDS}::test_item_02_an_id_the_client_chose_is_never_used[memory-asgi]",
@@ -49,7 +49,7 @@ _IDENTITY = [
         "3: the token of an expired session is used for the next",
         _ENGINE,
         _OPENS,
-        "            draft = self.judge(handle, raw)\n"
+        "            draft = self.judge(handle, raw, token)\n"
         "            draft.token = token if draft.doubt is not None else None\n"
         "            return draft if draft.doubt is None else await self.look_closer(draft)\n",
         f"{_IDS}::test_item_03_the_id_of_what_is_gone_is_not_used_again[memory-asgi]",
@@ -196,7 +196,7 @@ _IDENTITY = [
         "12: a reader follows the note of a rotation",
         _ENGINE,
         _OPENS,
-        "            draft = self.judge(handle, raw)\n"
+        "            draft = self.judge(handle, raw, token)\n"
         "            if draft.forwarded is not None:\n"
         "                base = await self.records.again(draft.forwarded, 0)\n"
         "                return Draft(self._codec, self._clock(), base)\n"
