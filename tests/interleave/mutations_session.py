@@ -41,8 +41,8 @@ MUTATIONS = [
     Mutation(
         "a session that is over is used",
         _ENGINE,
-        " and not self._times.is_over(found.record, now):\n",
-        ":\n",
+        "        if isinstance(found, Base) and not self._times.is_over(found.record, now):\n",
+        "        if isinstance(found, Base):\n",
         f"{_ENDINGS}::test_an_over_session_is_removed_and_never_written_again",
     ),
     Mutation(
