@@ -115,11 +115,18 @@ _WHOSE = [
     ),
     Mutation(
         "47: nobody asks whether a user is still welcome",
-        _ENGINE,
-        "        if welcome:\n            return draft\n",
-        "        if draft:\n            return draft\n",
+        _INDEX,
+        "        welcome = True if check is None else check(user)\n",
+        "        welcome = True\n",
         f"{_USERS}::test_item_47_who_is_not_welcome_any_more_is_out_at_the_next_request"
         "[memory-wsgi]",
+    ),
+    Mutation(
+        "47: the list of a user's sessions keeps its old key",
+        _INDEX,
+        "                await self._change(key_of(user), _as_it_is)\n",
+        "                pass\n",
+        f"{_USERS}::test_item_47_a_key_that_is_revoked_hides_nobody_from_a_revocation[memory-wsgi]",
     ),
     Mutation(
         "47: nobody asks whether the user of a cookie is still welcome",

@@ -1,6 +1,7 @@
 """Items 46 to 48 of the security list: whose sessions they are, and who ends them."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from visited_site import NAME, Place, Site, Visit, everywhere, meanwhile, stored, visiting
 
 from holdfast import TooManySessions
+from holdfast.session.index import key_of
 from holdfast.session.token import id_of
+from holdfast.signing import Key, KeyRing
 from holdfast.testing.calls import Visitor
 
 visit = pytest.fixture(visiting)
@@ -126,6 +129,43 @@ def test_item_47_a_session_that_begins_during_a_revocation_is_ended(
     assert in_([*late, rotated]) == [False] * 3
     assert site.sessions.of("ada") == []
     assert in_(signed_in(site)) == [True], "and who signs in later is in"
+
+
+@stored
+def test_item_47_a_key_that_is_revoked_hides_nobody_from_a_revocation(
+    visit: Visit, place: Place
+) -> None:
+    """Sessions that are used are sealed anew all the time: the list of them must be, too."""
+    old, new = secrets.token_bytes(32), secrets.token_bytes(32)
+    before = visit(place, secrets=old)
+    visitors = signed_in(before, 2)
+    both = visit(place, secrets=[new, old], beside=before)
+    before.clock.advance(90)
+    for visitor, path in zip(visitors, ("/", "/write"), strict=True):
+        visitor.app = both.visitor().app
+        assert visitor.get(path).body == b"ada"
+    after = visit(place, secrets=KeyRing([new, Key(old, revoked=True)]), beside=before)
+    for visitor in visitors:
+        visitor.app = after.visitor().app
+    assert in_(visitors) == [True, True]
+    assert len(after.sessions.of("ada")) == 2
+    assert after.sessions.revoke("ada") == 2
+    assert in_(visitors) == [False, False]
+
+
+@stored
+def test_item_44_a_damaged_list_of_sessions_is_told(visit: Visit, place: Place) -> None:
+    site = visit(place)
+    [visitor], store = signed_in(site), site.sessions.store
+    assert store is not None
+    for raw in (b"\xc1", b"", b"garbage", bytes(100)):
+        store.put(f"u:{key_of('ada')}", raw)
+        site.events.clear()
+        assert site.sessions.of("ada") == []
+        assert site.events == ["session.corrupt"]
+    assert in_([visitor]) == [True]
+    assert visitor.get("/login").status == 200
+    assert len(site.sessions.of("ada")) == 1
 
 
 @everywhere

@@ -8,7 +8,6 @@ another is ever lost and nothing that was destroyed comes back:
 - Whatever gives the client a token stands in `issuing.py`, who is listed where in `users.py`.
 """
 
-import inspect
 import math
 
 from holdfast.bridge import Waits
@@ -87,7 +86,7 @@ class Engine:
         found = None if raw is None else self.records.parse(handle, raw)
         if isinstance(found, Base) and not self._times.is_over(found.record, now):
             draft = self._draft(now, found)
-            if self._settings.check_user is not None and found.record.user is not None:
+            if found.record.user is not None and self.users.must_ask(found.raw):
                 draft.doubt = found
             elif self._is_watched:
                 self._tell("loaded", handle)
@@ -138,13 +137,8 @@ class Engine:
 
     async def _admitted(self, draft: Draft, base: Base) -> Draft:
         """Return `draft` if its user is still welcome, else a new one whose token is forgotten."""
-        draft.doubt, check, user = None, self._settings.check_user, base.record.user
-        if check is None or user is None:
-            return draft
-        welcome = check(user)
-        if inspect.isawaitable(welcome):
-            welcome = await welcome
-        if welcome:
+        draft.doubt, user = None, base.record.user
+        if await self.users.welcomes(base):
             return draft
         await self.records.destroy(base.id, of=user)
         self._tell("revoked", base.id, user=user, reason="not welcome")

@@ -172,6 +172,10 @@ class Records:
         except CodecError:
             return None
 
+    def is_old(self, raw: bytes | None) -> bool:
+        """Return whether `raw` is sealed by another key than the one that seals now."""
+        return self._seal is not None and raw is not None and not self._seal.ring.is_newest(raw)
+
     def parse(self, handle: str, raw: bytes) -> Base | Note | None:
         """Return what `raw` says, from memory where it was read before."""
         base = self.recent.get(handle)

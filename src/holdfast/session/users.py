@@ -6,6 +6,7 @@ index before its record is destroyed: a crash in between leaves nothing alive an
 anybody has a token of. A rotation that finds itself condemned or unlisted ends the session.
 """
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -88,6 +89,25 @@ class Users:
             address=record.text("address"),
             agent=record.text("agent"),
         )
+
+    def must_ask(self, raw: bytes) -> bool:
+        """Return whether a session of a user, loaded as `raw`, is still to be `welcomes`d."""
+        return self._settings.check_user is not None or self._records.is_old(raw)
+
+    async def welcomes(self, base: Base) -> bool:
+        """Return whether the user of a loaded session may go on with it.
+
+        The list he stands in must be readable as long as his sessions: where an older key sealed
+        the session, it is sealed anew before the session is.
+        """
+        check, user = self._settings.check_user, base.record.user
+        if user is None:
+            return True
+        if self._records.is_old(base.raw):
+            with suppress(StoreError):  # who only reads must not fail for it: the next one tries
+                await self._change(key_of(user), _as_it_is)
+        welcome = True if check is None else check(user)
+        return bool(await welcome if inspect.isawaitable(welcome) else welcome)
 
     async def enter(self, base: Base, replaces: str, *, restored: bool = False) -> bool:
         """List a session somebody was just signed in with.
@@ -236,7 +256,12 @@ class Users:
         return self._decoded(name, await self._records.store.get(self._key + name))
 
     def _decoded(self, name: str, raw: bytes | None) -> list[Entry]:
-        return [] if raw is None else decode(self._records.unshut(f"u:{name}", raw))
+        if raw is None:
+            return []
+        entries = decode(self._records.unshut(f"u:{name}", raw))
+        if not entries:  # an empty one is never written
+            self._records.tell("corrupt", "", name="the list of a user's sessions")
+        return entries
 
     async def _change(self, name: str, change: _Change) -> list[Entry] | None:
         """Change an index until a swap wins; return it, or None if `change` left it.
@@ -248,7 +273,7 @@ class Users:
             raw = await self._records.store.get(key)
             entries = self._decoded(name, raw)
             new = await change(entries)
-            if new is None or new == entries:
+            if new is None or (new == entries and not (entries and self._records.is_old(raw))):
                 return new
             sealed = self._records.shut(f"u:{name}", encode(new)) if new else None
             ends = max((entry.end for entry in new), default=0.0) + SKEW  # by any host's clock
@@ -261,3 +286,8 @@ class Users:
                     raise
             await self._records.pause(attempt)
         raise self._records.busy()
+
+
+async def _as_it_is(entries: list[Entry]) -> list[Entry]:
+    """Change nothing."""
+    return entries
