@@ -83,6 +83,33 @@ def test_a_stream_that_is_no_dump(stream: bytes) -> None:
         Sessions("memory://").restore(io.BytesIO(stream))
 
 
+def rows(*rows: object) -> bytes:
+    packed = [ormsgpack.packb(row) for row in rows]
+    return b"".join(len(row).to_bytes(4, "big") + row for row in packed)
+
+
+def test_a_dump_of_another_form_and_rows_that_are_no_sessions(make: Make) -> None:
+    faces = make()
+    record = data.encode(data.blank(1_000_000.0)._replace(data={"n": b"\x01"}))
+    handle, head = "a" * 64, ["holdfast sessions", 1]
+    for other in (["holdfast sessions", 2], [handle, record]):
+        with pytest.raises(ConfigError, match="not written by dump"):
+            faces.restore(rows(other, [handle, record]))
+    assert faces.restore(rows(head, ["../u:root", record], [handle.upper(), record])) == 0
+    assert faces.restore(rows(head, [handle, record])) == 1
+
+
+def test_no_row_is_read_that_no_store_could_hold() -> None:
+    class Stream(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 <= size <= 64 * 2**20
+            return super().read(size)
+
+    with pytest.raises(ConfigError, match="in the midst of a row"):
+        Sessions("memory://").restore(Stream(b"\xff\xff\xff\xff" * 9))
+
+
 def test_a_damaged_dump(make: Make) -> None:
     faces = make()
     faces.new()

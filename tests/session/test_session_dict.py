@@ -484,3 +484,14 @@ def test_like_a_dict_whatever_is_done(steps: list[tuple[str, str, object]]) -> N
         assert dict(session) == model
         token = sessions.commit(session).token or token
         assert dict(sessions.load(token)) == model
+
+
+def test_its_length_counts_what_is_there_now(either: Sessions) -> None:
+    session = either.load(None)
+    session.update(a=1, b=2)
+    session = either.load(either.commit(session).token)
+    assert len(session) == 2
+    session["c"] = 3
+    assert len(session) == 3
+    del session["a"], session["b"]
+    assert len(session) == 1

@@ -343,3 +343,36 @@ def test_whoever_signs_in_again_is_not_remembered_unasked(make: Make) -> None:
     outcome = faces.commit(session)
     assert outcome.max_age is None
     assert faces.load(outcome.token).expires < session.seen + 24 * 3600
+
+
+def test_a_forward_note_stands_as_long_as_the_grace_it_tells_of(
+    make: Make, clock: ManualClock
+) -> None:
+    faces = make(rotate_every=60, rotate_grace=30, forward_note=1)
+    token = faces.signed_in("ann")
+    clock.advance(60)
+    session = faces.load(token)
+    assert session.user == "ann"
+    assert faces.sent(session) != token
+    clock.advance(29)
+    assert faces.user(token) == "ann"
+    clock.advance(1)
+    assert faces.user(token) is None
+
+
+def test_a_preset_counts_the_touch_it_is_given_as_idle_time() -> None:
+    clock = ManualClock()
+    sessions = Sessions.preset("aal3", "memory://", touch_every=10, clock=clock)
+    session = sessions.load(None)
+    session.login("ann")
+    token = sessions.commit(session).token
+    assert session.expires == clock() + 15 * 60 - 10
+    clock.advance(15 * 60)
+    assert sessions.load(token).user is None
+
+
+def test_nobody_is_fresh_for_no_time_at_all(make: Make) -> None:
+    session = make().load(None)
+    session.login("ann")
+    assert not session.fresh_for(0)
+    assert session.fresh_for("1s")
