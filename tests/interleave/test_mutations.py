@@ -4,9 +4,11 @@ from pathlib import Path
 
 import mutations_cache
 import mutations_revocations
+import mutations_rotation
 import mutations_session
 import mutations_storms
 import mutations_typed
+import mutations_users
 import pytest
 
 from mutation import Mutation, check
@@ -18,6 +20,8 @@ from mutation import Mutation, check
     [
         *mutations_cache.MUTATIONS,
         *mutations_session.MUTATIONS,
+        *mutations_rotation.MUTATIONS,
+        *mutations_users.MUTATIONS,
         *mutations_storms.MUTATIONS,
         *mutations_revocations.MUTATIONS,
         *mutations_typed.MUTATIONS,

@@ -207,8 +207,8 @@ GOLDEN: list[tuple[str, Record | Note]] = [
     (
         (
             "mAHEEAABAgMEBQYHCAkKCwwNDg8Dy0EuhIAAAAAAy0EuhJUAAAAAhaRjc3JmxCBjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
-            "Y2NjY2NjY2NjY6R1c2Vyo2FubqVsb2dpbstBLoSAAAAAAKVsYWJlbKp0aGUgbGFwdG9wpnR1cm5lZMtBLoSCAAAAAIKk"
-            "Y2FydMQFkaN0ZWGhbsQBB5GTxAgxMjM0NTY3OKJmOsQDomhp"
+            "Y2NjY2NjY2NjY6R1c2Vyo2FubqVsb2dpbstBLoSAAAAAAKVsYWJlbKp0aGUgbGFwdG9wp3JvdGF0ZWTLQS6EggAAAACC"
+            "pGNhcnTEBZGjdGVhoW7EAQeRk8QIMTIzNDU2NziiZjrEA6JoaQ=="
         ),
         Record(
             rev=bytes(range(16)),
@@ -220,7 +220,7 @@ GOLDEN: list[tuple[str, Record | Note]] = [
                 "user": "ann",
                 "login": 1000000.0,
                 "label": "the laptop",
-                "turned": 1000001.0,
+                "rotated": 1000001.0,
             },
             data={"cart": b"\x91\xa3tea", "n": b"\x07"},
             messages=[Message(b"12345678", "f:", b"\xa2hi")],

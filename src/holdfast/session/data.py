@@ -73,7 +73,7 @@ class Record(NamedTuple):
         created: UTC seconds of its birth, or of its last login.
         seen: UTC seconds of its last use, at most `touch_every` behind.
         reserved: Our own fields: `user`, `label`, `login` (UTC seconds), `csrf` (the secret),
-            `lifetime` (seconds, of a session that is to be remembered), `turned` (UTC seconds of
+            `lifetime` (seconds, of a session that is to be remembered), `rotated` (UTC seconds of
             its last rotation), `address` and `agent` of the client that signed in, `schema` (the
             version of a typed session).
         data: The application's values, each encoded by itself.
@@ -105,10 +105,10 @@ class Record(NamedTuple):
         return self._number("login")
 
     @property
-    def turned(self) -> float:
+    def rotated(self) -> float:
         """When it was rotated last: UTC seconds; its birth or login if it never was."""
-        turned = self._number("turned")
-        return self.created if turned is None else turned
+        rotated = self._number("rotated")
+        return self.created if rotated is None else rotated
 
     def text(self, field: str) -> str | None:
         """Return one of our own fields that holds text."""

@@ -52,7 +52,7 @@ class Engine:
         self._clock = settings.clock
         self._tell = settings.tell
         self._draft = settings.draft
-        self._turns = settings.times.rotate_every < math.inf
+        self._rotates = settings.times.rotate_every < math.inf
         self._is_watched = settings.observer is not silent
 
     # Load
@@ -234,7 +234,7 @@ class Engine:
         base = draft.base
         if base is None or draft.begun or draft.in_grace or draft.is_asked():
             return None
-        if self._turns and self._times.must_rotate(base.record, self._clock()):
+        if self._rotates and self._times.must_rotate(base.record, self._clock()):
             return None
         changes = draft.gather()
         new = None if changes is NOTHING_DONE else self._replayed(base, changes)

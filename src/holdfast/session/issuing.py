@@ -89,7 +89,7 @@ class Issuing:
         handle = id_of(token) or ""
         for attempt in range(ATTEMPTS):
             now = settings.clock()
-            new = self._records.based(handle, self._turned(base.record, sign_in, changes, now))
+            new = self._records.based(handle, self._rotated(base.record, sign_in, changes, now))
             if not await self._records.write(written, new):
                 raise self._records.busy()  # nobody else can know this id
             written = new.raw
@@ -120,7 +120,7 @@ class Issuing:
             base = found
         raise self._records.busy()
 
-    def _turned(
+    def _rotated(
         self, before: Record, sign_in: SignIn | None, changes: Changes, now: float
     ) -> Record:
         """Return what goes on under the new token."""
@@ -128,7 +128,7 @@ class Issuing:
         record = changes.replay(welcome, self._settings.codec, now)
         if sign_in is not None:
             return sign_in.enter(record, changes.reserved)
-        return record._replace(reserved={**record.reserved, "turned": now})
+        return record._replace(reserved={**record.reserved, "rotated": now})
 
     async def _list(
         self, draft: Draft, sign_in: SignIn | None, changes: Changes, old: Base, new: Base

@@ -64,7 +64,7 @@ class Times:
 
     def must_rotate(self, record: Record, now: float) -> bool:
         """Return whether the session has had its token for too long."""
-        return self.rotate_every < math.inf and now - record.turned >= self.rotate_every
+        return self.rotate_every < math.inf and now - record.rotated >= self.rotate_every
 
     def is_due(self, record: Record, now: float) -> bool:
         """Return whether a session is written though it was only read."""
