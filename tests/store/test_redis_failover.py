@@ -18,6 +18,7 @@ from face import outcome_of, until
 
 from holdfast import open_store
 from holdfast.bridge import Blocking, drive
+from holdfast.errors import StoreUnavailable
 from holdfast.store.protocol import AsyncStore
 from holdfast.testing.trial import in_processes
 from servers.process import Server
@@ -162,11 +163,23 @@ def lose(servers: Servers, folder: Path, how: Callable[[Server], None]) -> list[
     return took
 
 
+def _read_when_settled(url: str) -> bytes | None:
+    """Read the value; a sentinel that lags may name the lost master for a moment still."""
+    last = time.monotonic() + RECOVERY
+    while True:
+        try:
+            with open_store(url) as store:
+                return store.get(KEY)
+        except StoreUnavailable:
+            if time.monotonic() > last:
+                raise
+            time.sleep(0.2)
+
+
 def check(servers: Servers, folder: Path, how: Callable[[Server], None]) -> None:
     took = lose(servers, folder, how)
     assert len(took) == 1, "it did not recover"
-    with open_store(servers.url) as store:
-        steps = (store.get(KEY) or b"").decode().split()
+    steps = (_read_when_settled(servers.url) or b"").decode().split()
     assert len(steps) == len(set(steps)), "a swap was done twice"
     acknowledged = {step for step, _ in notes_in(folder)}
     seen = {step for step, mark in notes_in(folder) if mark == "seen"}
