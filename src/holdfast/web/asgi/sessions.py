@@ -8,7 +8,8 @@ session. Every message but the start passes untouched.
 """
 
 import asyncio
-from typing import NoReturn, cast
+from collections.abc import Coroutine
+from typing import Any, NoReturn, cast
 
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError, StoreError
@@ -36,7 +37,7 @@ __all__ = ["SESSION", "SessionMiddleware"]
 SESSION = "session"
 """Where an application finds its session, in the scope."""
 _EXCHANGE = "holdfast.exchange"
-_finishing: set[asyncio.Task[Outcome]] = set()  # a loop itself holds its tasks by weak references
+_finishing: set[asyncio.Task[None]] = set()  # a loop itself holds its tasks by weak references
 
 
 class SessionMiddleware:
@@ -220,21 +221,42 @@ async def _commit(exchange: Exchange, *, failed: bool) -> Outcome:
     store = sessions.store or sessions.revocations
     if store is None or getattr(store, "never_waits", False):
         return await steps
-    task = asyncio.ensure_future(steps)
+    # What `asyncio.shield` does, which would tell of the end two turns of the loop later.
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Outcome] = loop.create_future()
+    task = loop.create_task(_finish(exchange, steps, answer))
     _finishing.add(task)
     task.add_done_callback(_finishing.discard)
     try:
-        return await asyncio.shield(task)
+        return await answer
     except asyncio.CancelledError:
-        task.add_done_callback(lambda done: _overhear(exchange, done))
+        if not answer.cancelled():  # the end and the cancellation met in one turn
+            _overhear(exchange, answer.exception())
         raise
 
 
-def _overhear(exchange: Exchange, commit: "asyncio.Task[Outcome]") -> None:
-    """Tell the observer if a commit failed that nobody waits for any more."""
-    error = None if commit.cancelled() else commit.exception()
+def _overhear(exchange: Exchange, error: BaseException | None) -> None:
+    """Tell the observer of a commit that failed though nobody waits for it any more."""
     if isinstance(error, StoreError):
         exchange.tell(error)
+
+
+async def _finish(
+    exchange: Exchange, steps: Coroutine[Any, Any, Outcome], answer: "asyncio.Future[Outcome]"
+) -> None:
+    """Commit, and give `answer` what comes of it; nobody waits for it if he was cancelled."""
+    try:
+        outcome = await steps
+    except BaseException as error:
+        if answer.done():
+            _overhear(exchange, error)
+        else:
+            answer.set_exception(error)
+        if not isinstance(error, Exception):
+            raise
+    else:
+        if not answer.done():
+            answer.set_result(outcome)
 
 
 async def _abandon(exchange: Exchange, *, failed: bool = True) -> None:
