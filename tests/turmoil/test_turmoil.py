@@ -103,4 +103,5 @@ def test_a_store_that_does_not_compare_is_found_out(
     broken = plan(f"sqlite:///{tmp_path}/sessions.db", timeout=30, seconds=1.5, careless=True)
     with World(broken) as world:
         pass
-    assert " is lost" in verdict(world, world.told())
+    # What is found first is a matter of luck: a write that is lost, one to what was destroyed, ...
+    assert verdict(world, world.told()).startswith(f"seed {broken.seed}, session ")
