@@ -42,7 +42,7 @@ demo: $(VENV)/.demo  ## the example application on SQLite, at http://127.0.0.1:8
 
 test: $(VENV)/.test  ## everything, with a real browser; installs it where it may
 	sh tests/install-servers.sh
-	$(BIN)/pytest -m 'not live' --numprocesses 3 --dist worksteal --durations 60
+	$(BIN)/pytest -m 'not live' --numprocesses 3 --dist worksteal
 
 test-live: $(VENV)/.test  ## what needs a server: each store, features and security on each
 	sh tests/install-servers.sh

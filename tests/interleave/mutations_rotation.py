@@ -84,8 +84,8 @@ MUTATIONS = [
     Mutation(
         "a rotation that came second drops its operations",
         _ISSUING,
-        "                    return found\n                return None\n",
-        "                    return None\n                return None\n",
+        "return still_ours(draft, self._records, base.id, found=found, loaded=loaded)\n",
+        "return None\n",
         f"{_ROTATIONS}::test_two_rotations_give_one_cookie_and_it_is_good",
     ),
     Mutation(

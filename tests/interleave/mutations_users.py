@@ -348,8 +348,8 @@ MUTATIONS = [
     Mutation(
         "a lock shows the session of the next user",
         _LOCK,
-        "    elif is_anothers(found.record, loaded.record):\n",
-        "    elif False:\n",
+        "had, loaded = draft.base.id, draft.base.record",
+        "had, loaded = draft.base.id, (found or draft.base).record",
         f"{_LOCKED}::test_a_lock_shows_nobody_the_session_of_the_next_user",
     ),
     Mutation(

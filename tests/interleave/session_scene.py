@@ -15,8 +15,8 @@ from holdfast.session.homes import Loop
 from holdfast.session.index import Entry
 from holdfast.session.outcome import NOTHING
 from holdfast.session.policy import times_from
-from holdfast.session.records import Settings
 from holdfast.session.session import draft_of
+from holdfast.session.settings import Settings
 from holdfast.session.token import id_of, new_token
 from holdfast.session.users import SessionInfo
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order

@@ -13,9 +13,9 @@ from holdfast.session.carrier import Carrier
 from holdfast.session.incookie import InCookie
 from holdfast.session.outcome import Outcome
 from holdfast.session.policy import times_from
-from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
 from holdfast.session.session import draft_of
+from holdfast.session.settings import Settings
 from holdfast.signing import KeyRing
 from holdfast.testing.interleave import End, Scene, Stage, play_every_order, play_some_orders
 

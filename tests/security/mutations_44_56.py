@@ -115,8 +115,8 @@ _WHOSE = [
     ),
     Mutation(
         "47: nobody asks whether a user is still welcome",
-        _INDEX,
-        "        welcome = True if check is None else check(user)\n",
+        "session/settings.py",
+        "        welcome = True if check is None or user is None else check(user)\n",
         "        welcome = True\n",
         f"{_USERS}::test_item_47_who_is_not_welcome_any_more_is_out_at_the_next_request"
         "[memory-wsgi]",
@@ -131,8 +131,8 @@ _WHOSE = [
     Mutation(
         "47: nobody asks whether the user of a cookie is still welcome",
         "session/carrier.py",
-        "        return bool(welcome)\n",
-        "        return True\n",
+        "        if await self._settings.welcomes(user):\n",
+        "        if True:\n",
         f"{_USERS}::test_item_47_who_is_not_welcome_any_more_is_out_at_the_next_request"
         "[cookie-wsgi]",
     ),

@@ -24,7 +24,8 @@ from holdfast import ConfigError, Cookie, Sessions
 from holdfast.codec.seal import Seal
 from holdfast.codec.text import from_text, to_text
 from holdfast.session.data import Record, encode
-from holdfast.session.sealed import SKEW, pad
+from holdfast.session.policy import SKEW
+from holdfast.session.sealed import pad
 from holdfast.session.token import id_of, new_token
 from holdfast.signing import Key, KeyRing
 from holdfast.testing.calls import Visitor

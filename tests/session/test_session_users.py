@@ -14,7 +14,7 @@ from holdfast.errors import (
     TooManySessions,
 )
 from holdfast.session import Sessions, index
-from holdfast.session.sealed import SKEW
+from holdfast.session.policy import SKEW
 from holdfast.store.memory import MemoryStore
 from holdfast.store.wrap import Prefixed
 from holdfast.testing.clock import ManualClock

@@ -6,8 +6,8 @@ against a store: `engine.py` loads and commits, `issuing.py` gives tokens, `user
 signed in where, `lock.py` makes requests take turns, `records.py` is one record at a time. In the
 cookie alone: `carrier.py` and `sealed.py`, and `revocations.py` for what ended. Typed sessions:
 `schema.py` and `typed.py`. `homes.py` and `incookie.py` are how each face reaches them; what is
-written to a stream stands in `archive.py`. The rest decides, without I/O: `policy.py` when a
-session is over, `data.py` what a record is, `operations.py` how what was done is done again.
+written to a stream stands in `archive.py`, what both faces share in `settings.py`. The rest
+decides, without I/O: `policy.py` when a session is over, `data.py` what a record is, `operations.py` how what was done is done again.
 """
 
 from holdfast.session.aio import AioSessions

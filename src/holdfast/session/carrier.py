@@ -4,16 +4,14 @@ Law: what was ended is written down before the answer that tells of it goes out.
 revocations nothing here waits, and nothing but time ends a cookie that somebody copied.
 """
 
-import inspect
-
 from holdfast.errors import ConfigError, SessionCommitted, StoreError
 from holdfast.session.data import Record
 from holdfast.session.draft import Draft
 from holdfast.session.operations import NOTHING_DONE, Changes
 from holdfast.session.outcome import NOTHING, Outcome
-from holdfast.session.records import Settings
 from holdfast.session.revocations import ENDED, Revocations, with_epoch
 from holdfast.session.sealed import Sealed
+from holdfast.session.settings import Settings
 from holdfast.session.view import Base
 from holdfast.store.protocol import AsyncStore
 
@@ -50,7 +48,7 @@ class Carrier:
             if dead is not None:
                 tell("replayed", base.id)
                 return self._dead(draft, forwarded=dead != ENDED)
-            if self._settings.check_user is not None and not await self._is_welcome(base):
+            if not await self._is_welcome(base):
                 return self._dead(draft, expire=True)
         except StoreError as error:
             if not self._settings.anonymous:
@@ -62,17 +60,13 @@ class Carrier:
 
     async def _is_welcome(self, base: Base) -> bool:
         """Return whether its user is still welcome; if not, it is ended."""
-        check, user = self._settings.check_user, base.record.user
-        if check is None or user is None:
+        user = base.record.user
+        if await self._settings.welcomes(user):
             return True
-        welcome = check(user)
-        if inspect.isawaitable(welcome):
-            welcome = await welcome
-        if not welcome:
-            if self._revocations is not None:
-                await self._revocations.end(base.id, base)
-            self._settings.tell("revoked", base.id, user=user, reason="not welcome")
-        return bool(welcome)
+        if self._revocations is not None:
+            await self._revocations.end(base.id, base)
+        self._settings.tell("revoked", base.id, user=user, reason="not welcome")
+        return False
 
     def _dead(
         self,

@@ -15,10 +15,11 @@ from holdfast.errors import StoreError
 from holdfast.events import silent
 from holdfast.session.data import Message, Note, Record
 from holdfast.session.draft import Draft
-from holdfast.session.issuing import Issuing, drop, is_anothers, merged
+from holdfast.session.issuing import Issuing, is_anothers, merged, still_ours
 from holdfast.session.operations import NOTHING_DONE, Changes, SignIn
 from holdfast.session.outcome import NOTHING, Outcome
-from holdfast.session.records import ATTEMPTS, CHAIN, Records, Settings
+from holdfast.session.records import ATTEMPTS, CHAIN, Records
+from holdfast.session.settings import Settings
 from holdfast.session.token import id_of
 from holdfast.session.users import Users
 from holdfast.session.view import Base
@@ -267,12 +268,9 @@ class Engine:
                 if base.record is not before:
                     merged(self.records, base, changes.lost(before, base.record))
                 return
-            found = await self.records.again(base.id, attempt)
+            again = await self.records.again(base.id, attempt)
+            found = still_ours(draft, self.records, base.id, found=again, loaded=loaded)
             if found is None:
-                drop(draft, self.records, base.id, "destroyed")
-                return
-            if is_anothers(found.record, loaded):
-                drop(draft, self.records, base.id, "another user")
                 return
             base = found
             replayed = changes.replay(base.record, self._codec, self._clock())
@@ -306,6 +304,7 @@ class Engine:
             await self._update(draft, other, changes, loaded=loaded)
 
     # What reaches the store at the call
+
     async def login(self, draft: Draft, sign_in: SignIn) -> None:
         """Sign in now, with all that was done so far.
 

@@ -14,15 +14,15 @@ from holdfast.session.engine import Engine
 from holdfast.session.lock import Held, LockHome, hold, release
 from holdfast.session.operations import SignIn
 from holdfast.session.outcome import NOTHING, Outcome
-from holdfast.session.records import Settings
+from holdfast.session.settings import Settings
 from holdfast.session.token import id_of
 from holdfast.session.users import SessionInfo
 from holdfast.session.view import Base
 from holdfast.store.protocol import OpenStore
 
-__all__ = ["Home", "Loop", "Stored"]
+__all__ = ["NOT_LOADED", "Home", "Loop", "Stored"]
 
-_NOT_LOADED = "this session is not loaded yet: await session.load() before using it"
+NOT_LOADED = "this session is not loaded yet: await session.load() before using it"
 _ASYNC = "await session.aio.{0}(...) in an event loop: the plain form would block it"
 
 
@@ -81,7 +81,7 @@ class Loop(_OfStore):
         """Return a new session where there is no token; else reading would block the loop."""
         if token is None:
             return self.settings.draft(self.settings.clock())
-        raise SessionError(_NOT_LOADED)
+        raise SessionError(NOT_LOADED)
 
     async def aopen(self, token: str | None) -> Draft:
         """Read what stands under `token`."""

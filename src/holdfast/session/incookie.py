@@ -11,10 +11,11 @@ from holdfast.bridge import Blocking, aio_face, drive
 from holdfast.errors import ConfigError, SessionError
 from holdfast.session.carrier import Carrier
 from holdfast.session.draft import Draft
+from holdfast.session.homes import NOT_LOADED
 from holdfast.session.operations import SignIn
 from holdfast.session.outcome import Outcome
-from holdfast.session.records import Settings
 from holdfast.session.sealed import Sealed
+from holdfast.session.settings import Settings
 from holdfast.session.view import Base
 from holdfast.store.protocol import OpenStore
 
@@ -148,7 +149,7 @@ class InCookie:
         """Refuse: nothing was locked."""
         _refuse("lock")
 
-    aof, arestore, ahold, arelease = of, restore, hold, release
+    aof, ahold, arelease = of, hold, release
 
 
 class _OnLoop(InCookie):
@@ -158,4 +159,4 @@ class _OnLoop(InCookie):
         """Return a new session where there is no token."""
         if token is None:
             return super().open(None)
-        raise SessionError("this session is not loaded yet: await session.load() before using it")
+        raise SessionError(NOT_LOADED)

@@ -14,12 +14,13 @@ from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, new_rev
 from holdfast.session.draft import Draft
 from holdfast.session.operations import Changes, SignIn
-from holdfast.session.records import ATTEMPTS, Records, Settings
+from holdfast.session.records import ATTEMPTS, Records
+from holdfast.session.settings import Settings
 from holdfast.session.token import id_of, new_token
 from holdfast.session.users import Users
 from holdfast.session.view import Base
 
-__all__ = ["Issuing", "drop", "is_anothers", "merged"]
+__all__ = ["Issuing", "is_anothers", "merged", "still_ours"]
 
 _OF_NOBODY = ("csrf", "schema")  # our own fields that have to do with no user
 
@@ -110,13 +111,8 @@ class Issuing:
                 # and must neither lose it nor hand it to whoever sent this request.
                 await self._records.discard(handle, written)
                 draft.rotating = False
-                if found is None:
-                    drop(draft, self._records, base.id, "destroyed")
-                elif is_anothers(found.record, before.record):
-                    drop(draft, self._records, base.id, "another user")
-                else:
-                    return found
-                return None
+                loaded = before.record
+                return still_ours(draft, self._records, base.id, found=found, loaded=loaded)
             base = found
         raise self._records.busy()
 
@@ -195,6 +191,27 @@ def _untold(draft: Draft) -> Iterator[None]:
 def is_anothers(found: Record, loaded: Record) -> bool:
     """Return whether somebody else has signed in since `loaded` was read."""
     return loaded.user is not None and found.user != loaded.user
+
+
+def still_ours(
+    draft: Draft, records: Records, handle: str, *, found: Base | None, loaded: Record
+) -> Base | None:
+    """Return what a session has become, or let go of it if it is not this request's any more.
+
+    Args:
+        draft: The request's work.
+        records: To tell of it.
+        handle: The id the session had.
+        found: What was found when it was read again; None: it is gone.
+        loaded: What this request loaded.
+    """
+    if found is None:
+        drop(draft, records, handle, "destroyed")
+    elif is_anothers(found.record, loaded):
+        drop(draft, records, handle, "another user")
+    else:
+        return found
+    return None
 
 
 def merged(records: Records, base: Base, lost: list[str]) -> None:

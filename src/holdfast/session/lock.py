@@ -15,9 +15,8 @@ from holdfast.bridge import Waits
 from holdfast.errors import LockTimeout, SessionError, StoreError, StoreTimeout
 from holdfast.session.draft import Draft
 from holdfast.session.engine import Engine
-from holdfast.session.issuing import drop, is_anothers
+from holdfast.session.issuing import still_ours
 from holdfast.session.records import CHAIN
-from holdfast.session.view import Base
 
 __all__ = ["AioLock", "Held", "Lock", "LockHome", "hold", "release"]
 
@@ -65,17 +64,11 @@ async def hold(
             draft.locked = True
             return held
         await _give_back(engine, held)  # rotated or destroyed meanwhile
-        _follow(engine, draft, draft.base, found)
+        had, loaded = draft.base.id, draft.base.record
+        found = still_ours(draft, engine.records, had, found=found, loaded=loaded)
+        if found is not None:
+            draft.follow(found)
     return None
-
-
-def _follow(engine: Engine, draft: Draft, loaded: Base, found: Base | None) -> None:
-    if found is None:
-        drop(draft, engine.records, loaded.id, "destroyed")
-    elif is_anothers(found.record, loaded.record):
-        drop(draft, engine.records, loaded.id, "another user")
-    else:
-        draft.follow(found)
 
 
 async def _win(engine: Engine, waits: Waits, held: Held, latest: float) -> None:

@@ -15,8 +15,8 @@ from holdfast.events import Observer
 from holdfast.keys import prefix_of
 from holdfast.session.client import kinds
 from holdfast.session.policy import Times
-from holdfast.session.records import Settings
 from holdfast.session.schema import Schema, layout_of
+from holdfast.session.settings import Settings
 from holdfast.signing import KeyRing, Secrets
 
 __all__ = ["Transport", "WhenFull", "name_and_room", "settings_of"]

@@ -10,10 +10,13 @@ from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError
 from holdfast.session.data import Record
 
-__all__ = ["LONGEST", "Times", "times_from"]
+__all__ = ["LONGEST", "SKEW", "Times", "times_from"]
 
 LONGEST = 400 * 24 * 3600.0
 """Seconds; no browser keeps a cookie for longer (RFC 6265bis, 5.6.2)."""
+
+SKEW = 60.0
+"""Seconds by which the clocks of two of our servers may differ."""
 
 _TOUCH_SHARE = 10  # `seen` may lag behind by a tenth of the idle timeout at most
 _LEAST_GRACE = 10.0  # the requests of one page must get through while its session is rotated
@@ -68,9 +71,7 @@ class Times:
 
     def is_due(self, record: Record, now: float) -> bool:
         """Return whether a session is written though it was only read."""
-        if now - record.seen >= self.touch_every:
-            return True
-        return self.rotate_every < math.inf and self.must_rotate(record, now)
+        return self.must_touch(record, now) or self.must_rotate(record, now)
 
     def left(self, record: Record, now: float) -> float:
         """Return how long a session may live after `now`, however much it is used."""

@@ -17,8 +17,9 @@ import secrets
 from holdfast.errors import StoreTimeout
 from holdfast.session.data import Record
 from holdfast.session.index import key_of
-from holdfast.session.records import ATTEMPTS, Settings
-from holdfast.session.sealed import SKEW
+from holdfast.session.policy import SKEW
+from holdfast.session.records import ATTEMPTS
+from holdfast.session.settings import Settings
 from holdfast.session.token import is_id
 from holdfast.session.view import Base
 from holdfast.store.protocol import AsyncStore

@@ -13,14 +13,12 @@ from holdfast.session.csrf import new_secret
 from holdfast.session.data import Record, blank, decode, encode, made
 from holdfast.session.draft import Draft
 from holdfast.session.operations import NOTHING_DONE, Changes
-from holdfast.session.records import Settings
+from holdfast.session.policy import SKEW
+from holdfast.session.settings import Settings
 from holdfast.session.token import id_of, new_token
 from holdfast.session.view import Base
 
-__all__ = ["SKEW", "Sealed", "pad", "unpad"]
-
-SKEW = 60.0
-"""Seconds by which the clocks of two of our servers may differ."""
+__all__ = ["Sealed", "pad", "unpad"]
 
 _STEP = 64
 _END = b"\x80"

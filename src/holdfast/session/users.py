@@ -6,7 +6,6 @@ index before its record is destroyed: a crash in between leaves nothing alive an
 anybody has a token of. A rotation that finds itself condemned or unlisted ends the session.
 """
 
-import inspect
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -15,8 +14,9 @@ from typing import NamedTuple
 from holdfast.errors import StoreError, StoreTimeout
 from holdfast.session.data import Note
 from holdfast.session.index import Entry, decode, encode, key_of, oldest, replaced
-from holdfast.session.records import ATTEMPTS, CHAIN, Records, Settings
-from holdfast.session.sealed import SKEW
+from holdfast.session.policy import SKEW
+from holdfast.session.records import ATTEMPTS, CHAIN, Records
+from holdfast.session.settings import Settings
 from holdfast.session.view import Base
 
 __all__ = ["SessionInfo", "Users"]
@@ -100,14 +100,11 @@ class Users:
         The list he stands in must be readable as long as his sessions: where an older key sealed
         the session, it is sealed anew before the session is.
         """
-        check, user = self._settings.check_user, base.record.user
-        if user is None:
-            return True
-        if self._records.is_old(base.raw):
+        user = base.record.user
+        if user is not None and self._records.is_old(base.raw):
             with suppress(StoreError):  # who only reads must not fail for it: the next one tries
                 await self._change(key_of(user), _as_it_is)
-        welcome = True if check is None else check(user)
-        return bool(await welcome if inspect.isawaitable(welcome) else welcome)
+        return await self._settings.welcomes(user)
 
     async def enter(self, base: Base, replaces: str, *, restored: bool = False) -> bool:
         """List a session somebody was just signed in with.
