@@ -7,7 +7,8 @@ signed in where, `lock.py` makes requests take turns, `records.py` is one record
 cookie alone: `carrier.py` and `sealed.py`, and `revocations.py` for what ended. Typed sessions:
 `schema.py` and `typed.py`. `homes.py` and `incookie.py` are how each face reaches them; what is
 written to a stream stands in `archive.py`, what both faces share in `settings.py`. The rest
-decides, without I/O: `policy.py` when a session is over, `data.py` what a record is, `operations.py` how what was done is done again.
+decides, without I/O: `policy.py` when a session is over, `data.py` what a record is,
+`operations.py` how what was done is done again.
 """
 
 from holdfast.session.aio import AioSessions
