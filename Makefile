@@ -29,6 +29,12 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) --editable '.[all]' --group test --group check --group fuzz
 	@touch $@
 
+# The libraries whose applications must run unchanged, apart: they bring drivers that clash with ours.
+$(VENV)/.seeds: tests/compat/seeds.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/seeds
+	$(VENV)/seeds/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/compat/seeds.txt
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.demo
 	$(PIP) --editable '.[all]' --group bench --group test
 	@touch $@
@@ -40,15 +46,15 @@ $(VENV)/.docs: $(VENV)/.demo
 demo: $(VENV)/.demo  ## the example application on SQLite, at http://127.0.0.1:8000 (WORKERS=2)
 	$(BIN)/holdfast demo --workers $(WORKERS)
 
-test: $(VENV)/.test  ## everything, with a real browser; installs it where it may
+test: $(VENV)/.test $(VENV)/.seeds  ## everything, with a real browser; installs it where it may
 	sh tests/install-servers.sh
 	$(BIN)/pytest -m 'not live' --numprocesses 3 --dist worksteal
 
-test-live: $(VENV)/.test  ## what needs a server: each store, features and security on each
+test-live: $(VENV)/.test $(VENV)/.seeds  ## what needs a server: each store, features and security on each
 	sh tests/install-servers.sh
 	$(BIN)/pytest -m 'server or live' --numprocesses 2 --dist worksteal
 
-test-fast: $(VENV)/.test  ## under a minute: no browser, no server, no second process
+test-fast: $(VENV)/.test $(VENV)/.seeds  ## under a minute: no browser, no server, no second process
 	$(BIN)/pytest -m 'not slow and not browser and not server and not live' --numprocesses 2 --dist worksteal
 
 fuzz: $(VENV)/.test  ## foreign bytes against whatever reads them, half a minute each (ARGS="-k records")

@@ -1,0 +1,1 @@
+"""Beaker, as it is documented, on Holdfast."""
