@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from servers.process import missing
 
 __all__ = ["genuine", "ours", "seeds_python"]
@@ -47,7 +48,7 @@ def ours(
     return _run([sys.executable], script, arguments, timeout, environ, before)
 
 
-def _run(  # noqa: PLR0913 - private, and each is one thing
+def _run(
     command: list[str],
     script: str | Path,
     arguments: tuple[object, ...],
