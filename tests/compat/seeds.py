@@ -44,7 +44,7 @@ def ours(
 ) -> str:
     """Run the same script on Holdfast under the import names `names` ("beaker,pycket")."""
     environ = {"HOLDFAST_COMPAT": names, **environ}
-    before = "import holdfast.compat; holdfast.compat.install_from_environ()"
+    before = "import holdfast.compat.hook"
     return _run([sys.executable], script, arguments, timeout, environ, before)
 
 
