@@ -169,6 +169,17 @@ class Connection:
     async def putcat(self) -> bytes:
         return _status(tc.tcadbputcat(self.adb, *await self.pair()))
 
+    async def putshl(self) -> bytes:
+        key_size, size, width = await self.ints(3)
+        key, added = await self.parts(key_size, size)
+        value = ((self.database.get(key) or b"") + added)[-width:] if width else b""
+        return _status(tc.tcadbput(self.adb, key, key_size, value, len(value)))
+
+    async def ext(self) -> bytes:
+        name, _, key, value = await self.ints(4)
+        await self.parts(name, key, value)
+        return _FAILED  # as a server without a script
+
     async def putnr(self) -> bytes:
         tc.tcadbput(self.adb, *await self.pair())
         return b""
@@ -236,6 +247,7 @@ COMMANDS: dict[int, Handler] = {
     0x10: Connection.put,
     0x11: Connection.putkeep,
     0x12: Connection.putcat,
+    0x13: Connection.putshl,
     0x18: Connection.putnr,
     0x20: Connection.out,
     0x30: Connection.get,
@@ -245,6 +257,7 @@ COMMANDS: dict[int, Handler] = {
     0x51: Connection.iternext,
     0x58: Connection.fwmkeys,
     0x60: Connection.addint,
+    0x68: Connection.ext,
     0x70: Connection.sync,
     0x71: Connection.optimize,
     0x72: Connection.vanish,

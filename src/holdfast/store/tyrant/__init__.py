@@ -39,6 +39,7 @@ class TyrantStore(BlockingStore):
         lease: Seconds after which the lock of a writer who died is taken over; the same in every
             program that writes.
         clock: UTC seconds; every host that shares the servers must agree on it.
+        any_key: True: a key may be any text, for records of other programs.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class TyrantStore(BlockingStore):
         plain: bool = False,
         lease: float = LEASE,
         clock: Clock = wall,
+        any_key: bool = False,
     ) -> None:
         names = sorted(_written(host, port) for host, port in servers)
         super().__init__(f"tyrant://{','.join(names)}")
-        settings = Settings(self.name, list(servers), timeout, lease, plain, clock)
+        settings = Settings(self.name, list(servers), timeout, lease, plain, clock, any_key)
         ring = Ring([_written(host, port) for host, port in servers])
         leases = [Leases(lease) for _ in servers]
         self._plain = plain

@@ -19,7 +19,7 @@ from holdfast.clock import monotonic
 from holdfast.store.tyrant import wire
 from holdfast.store.tyrant.wire import Command
 
-__all__ = ["Held", "Leases", "Refused", "Send"]
+__all__ = ["Held", "Leases", "Refused", "Send", "is_lock"]
 
 _LOCK = b"holdfast.lock "  # no key of a store has a space
 _HEIR = b"holdfast.heir "
@@ -27,6 +27,11 @@ _MOST_WATCHED = 1000
 _REFUSALS = 3  # in a row: neither written nor there
 
 Send = Callable[[Sequence[Command[Any]]], Awaitable[list[Any]]]
+
+
+def is_lock(key: bytes) -> bool:
+    """Return whether a record is a lock or part of one."""
+    return key.startswith((_LOCK, _HEIR))
 
 
 class Refused(ConnectionError):  # noqa: N818 - what it says, not that it fails

@@ -13,7 +13,7 @@ from holdfast.keys import check
 from holdfast.store.protocol import as_bytes
 from holdfast.store.tyrant import wire
 from holdfast.store.tyrant.changes import Change, Changes, Decide, chunks
-from holdfast.store.tyrant.leases import Leases
+from holdfast.store.tyrant.leases import Leases, is_lock
 from holdfast.store.tyrant.ring import Ring
 from holdfast.store.tyrant.rows import HEAD, NEVER, Row, pack, unpack
 from holdfast.store.tyrant.way import Settings, Way, faults
@@ -40,6 +40,7 @@ class Steps:
     def __init__(self, settings: Settings, ring: Ring, leases: Sequence[Leases], way: Way) -> None:
         self._settings = settings
         self._name, self._clock = settings.name, settings.clock
+        self._check = str if settings.any_key else check
         self._ring = ring
         self._way = way
         self._changes = [
@@ -47,7 +48,7 @@ class Steps:
         ]
 
     async def get(self, key: str) -> bytes | None:
-        check(key)
+        self._check(key)
         (record,) = await self._read(self._ring.server_of(key), [wire.get(key.encode())])
         return self._live(record)
 
@@ -62,7 +63,7 @@ class Steps:
             for key, record in records.items():
                 value = self._live(record)
                 if value is not None:
-                    found[key.decode("ascii")] = value
+                    found[key.decode()] = value
         return found
 
     async def put_many(self, items: Mapping[str, bytes], ttl: float | None) -> None:
@@ -81,7 +82,7 @@ class Steps:
         return sum((await self._change(self._by_server(keys), decide)).values())
 
     async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float | None) -> bool:
-        check(key)
+        self._check(key)
         until = monotonic() + self._settings.timeout
         removes = new is None or (ttl is not None and ttl <= 0)
         if old is None and removes:
@@ -141,6 +142,8 @@ class Steps:
             (found,) = await self._way.send(
                 server, [wire.fwmkeys(prefix.encode("utf-8"))], monotonic() + _LISTING
             )
+        if self._settings.any_key:
+            return [key.decode() for key in found if _is_text(key) and not is_lock(key)]
         return [key.decode("ascii") for key in found if _is_key(key)]
 
     async def expired(self, server: int, keys: Sequence[str]) -> dict[str, bool]:
@@ -151,7 +154,7 @@ class Steps:
         # It fails for what is empty, as for what is not there.
         rest = [key for key in keys if key not in found]
         (records,) = await self._read(server, [wire.mget([key.encode() for key in rest])])
-        found.update({key.decode("ascii"): record for key, record in records.items()})
+        found.update({key.decode(): record for key, record in records.items()})
         return {key: self._live(head) is None for key, head in found.items()}
 
     async def removed(self, server: int, keys: Sequence[str]) -> int:
@@ -195,7 +198,7 @@ class Steps:
     def _by_server(self, keys: Sequence[str]) -> dict[int, list[str]]:
         servers: dict[int, list[str]] = {}
         for key in dict.fromkeys(keys):
-            servers.setdefault(self._ring.server_of(check(key)), []).append(key)
+            servers.setdefault(self._ring.server_of(self._check(key)), []).append(key)
         return servers
 
     def _until(self, ttl: float | None) -> float:
@@ -216,6 +219,14 @@ class Steps:
             return None
         row = self._row(record)
         return row.value if row.expires > self._clock() else None
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_key(key: bytes) -> bool:

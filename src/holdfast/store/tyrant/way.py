@@ -28,6 +28,7 @@ class Settings(NamedTuple):
         lease: Seconds after which a lock that stands still is a dead holder's.
         plain: Whether records are values without our header.
         clock: UTC seconds.
+        any_key: Whether a key may be any text, as other programs have them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
     lease: float
     plain: bool
     clock: Clock
+    any_key: bool = False
 
 
 class Way(Protocol):
