@@ -1,4 +1,4 @@
-"""The settings of compat are the process's: each test here begins with the defaults, and leaves them.
+"""The settings of compat are the process's: each test here begins and ends with the defaults.
 
 It is a plugin (see conftest.py at the root), as mypy takes only one `conftest` below tests.
 """
