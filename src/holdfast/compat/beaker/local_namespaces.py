@@ -1,0 +1,211 @@
+"""Namespaces in files of this machine: one file that holds a dictionary, or one dbm file.
+
+Law: files, folders and locks have the names they always had, so programs of before and clean-up
+scripts find them. What others remove is not there; what cannot be read counts as empty.
+"""
+
+import os
+from typing import Any
+
+from holdfast.compat.beaker import util
+from holdfast.compat.beaker.exceptions import MissingCacheParameter
+from holdfast.compat.beaker.namespaces import OpenResourceNamespaceManager
+from holdfast.compat.beaker.synchronization import file_synchronizer
+from holdfast.compat.settings import tell
+from holdfast.compat.values import decode, encode
+from holdfast.errors import CodecError, StoreUnavailable
+from holdfast.store.file.plain import PlainFiles
+
+__all__ = ["DBMNamespaceManager", "FileNamespaceManager"]
+
+
+class _LocalNamespaceManager(OpenResourceNamespaceManager):
+    """What the two kinds share: their locks are files in `lock_dir`."""
+
+    lock_dir: str
+
+    def get_access_lock(self) -> Any:
+        return file_synchronizer(identifier=self.namespace, lock_dir=self.lock_dir)
+
+    def get_creation_lock(self, key: Any) -> Any:
+        # Both kinds have always said "dbm" here: processes that wait for each other must agree.
+        return file_synchronizer(
+            identifier=f"dbmcontainer/funclock/{self.namespace}/{key}", lock_dir=self.lock_dir
+        )
+
+
+def _folder(data_dir: str | None, chosen: str | None, option: str, name: str) -> str:
+    """Return the folder that `option` or `data_dir` says, made."""
+    if not chosen and not data_dir:
+        raise MissingCacheParameter(f"data_dir or {option} is required")
+    folder = chosen or f"{data_dir}/{name}"
+    util.verify_directory(folder)
+    return folder
+
+
+class FileNamespaceManager(_LocalNamespaceManager):
+    """All values of a namespace in one file, read and written as a whole.
+
+    Args:
+        namespace: The name, which the file's name is made of.
+        data_dir: Where the folders `container_file` and `container_file_lock` are.
+        file_dir: The folder of the files instead.
+        lock_dir: The folder of the lock files instead.
+        digest_filenames: Whether the file is named by the SHA-1 of the name, or by the name.
+        kwargs: Options of other kinds, which say nothing here.
+
+    Attributes:
+        file: The path of the file.
+        hash: Its values, while it is open.
+        flags: How it is open: "r" or "c"; None while it is not.
+
+    Raises:
+        MissingCacheParameter: There is no folder for files, or none for locks.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        data_dir: str | None = None,
+        file_dir: str | None = None,
+        lock_dir: str | None = None,
+        digest_filenames: bool = True,
+        **kwargs: Any,  # noqa: ARG002 - as said above
+    ) -> None:
+        self.digest_filenames = digest_filenames
+        self.file_dir = _folder(data_dir, file_dir, "file_dir", "container_file")
+        self.lock_dir = _folder(data_dir, lock_dir, "lock_dir", "container_file_lock")
+        super().__init__(namespace)
+        self.file: str = util.encoded_path(
+            root=self.file_dir,
+            identifiers=[self.namespace],
+            extension=".cache",
+            digest_filenames=digest_filenames,
+        )
+        self._files = PlainFiles(self.file_dir, suffix=".cache")
+        self._forget()
+
+    def _forget(self) -> None:
+        self.flags: str | None = None
+        self._data: bytes | None = None
+        self._hash: dict[Any, Any] | None = None
+        self._unreadable: CodecError | None = None
+
+    def _get_hash(self) -> dict[Any, Any]:
+        if self._hash is None:
+            self._hash = {} if self._data is None else self._decoded(self._data)
+        return self._hash
+
+    def _set_hash(self, values: dict[Any, Any]) -> None:
+        self._hash = values
+
+    # decoded when somebody first looks, so never for who replaces them all
+    hash = property(_get_hash, _set_hash)
+
+    def _decoded(self, data: bytes) -> dict[Any, Any]:
+        try:
+            return _dictionary(data, self.namespace)
+        except CodecError as error:
+            self._unreadable = error
+            tell(str(error), self.file)
+            return {}
+
+    def file_exists(self, file: str) -> bool:
+        """Return whether a file of this folder is there."""
+        return self._files.get(_key_of(file)) is not None
+
+    def do_open(self, flags: str, replace: bool) -> None:
+        self._forget()
+        if replace:
+            self._hash = {}
+        else:
+            self._data = self._whole_file()
+        self.flags = flags
+
+    def _whole_file(self) -> bytes | None:
+        try:
+            return self._files.get(_key_of(self.file))
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, PermissionError):
+                return None  # a file we may not read is as none, as it always was
+            raise
+
+    def do_close(self) -> None:
+        try:
+            # Who only held the lock has looked at nothing, and changed nothing.
+            if self.flags in ("c", "w") and self._hash is not None:
+                self._files.put(_key_of(self.file), encode(self._hash, name=self.namespace))
+        finally:
+            self._forget()
+
+    def do_remove(self) -> None:
+        self._files.delete(_key_of(self.file))
+        self._forget()
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.hash[key]
+        except KeyError:
+            raise KeyError(key) from self._unreadable
+
+    def __contains__(self, key: Any) -> Any:
+        return key in self.hash
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.hash[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self.hash[key]
+
+    def keys(self) -> Any:
+        return self.hash.keys()
+
+
+def _dictionary(data: bytes, name: str) -> dict[Any, Any]:
+    values = decode(data)
+    if not isinstance(values, dict):
+        raise CodecError("not a dictionary", name=name)
+    return values
+
+
+def _key_of(file: str) -> str:
+    """Return under which key the store of plain files has the file of this path."""
+    return os.path.basename(file).removesuffix(".cache")  # noqa: PTH119 - paths are text here
+
+
+class DBMNamespaceManager(_LocalNamespaceManager):
+    """Each value of a namespace in a row of one dbm file.
+
+    Args:
+        namespace: The name, which the file's name is made of.
+        dbmmodule: A module with `open(file, flags)`; None is `dbm.gnu`, or else `dbm.dumb`.
+        data_dir: Where the folders `container_dbm` and `container_dbm_lock` are.
+        dbm_dir: The folder of the files instead.
+        lock_dir: The folder of the lock files instead.
+        digest_filenames: Whether the file is named by the SHA-1 of the name, or by the name.
+        kwargs: Options of other kinds, which say nothing here.
+
+    Attributes:
+        file: The path of the file, without what its module adds.
+        dbm: The store of its rows.
+
+    Raises:
+        MissingCacheParameter: There is no folder for files, or none for locks.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        dbmmodule: Any = None,
+        data_dir: str | None = None,
+        dbm_dir: str | None = None,
+        lock_dir: str | None = None,
+        digest_filenames: bool = True,
+        **kwargs: Any,  # noqa: ARG002 - as said above
+    ) -> None:
+        self.digest_filenames = digest_filenames
+        self.dbm_dir = _folder(data_dir, dbm_dir, "dbm_dir", "container_dbm")
+        self.lock_dir = _folder(data_dir, lock_dir, "lock_dir", "container_dbm_lock")
+        self.dbmmodule = dbmmodule
+        super().__init__(namespace)
+        raise NotImplementedError
