@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fuzz import codings, cookies, forms, records, seals, visits
+from fuzz import codings, cookies, forms, records, seals, storables, visits
 
 __all__ = ["LAWS", "Law"]
 
@@ -28,6 +28,7 @@ LAWS = {
     "records": Law(records.records, records.RECORDS),
     "msgpack": Law(codings.msgpacks, codings.ENCODINGS),
     "json": Law(codings.jsons, codings.JSONS),
+    "storable": Law(storables.storables, storables.STORABLES),
     "zlib": Law(codings.zlibs, codings.STREAMS),
     "fields": Law(forms.fields, forms.FIELDS),
     "bodies": Law(forms.bodies, forms.BODIES),

@@ -16,6 +16,7 @@ from fuzz.edits import octets
 from fuzz.forms import HEADER
 from fuzz.records import FIELDS
 from fuzz.seals import BOUND, MASKED, RING, SEAL
+from fuzz.storables import STORABLE
 from fuzz.visits import SITES, STORE, visitor
 from holdfast.codec.compress import Compress
 from holdfast.errors import CodecError
@@ -45,6 +46,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "record": decode,
     "msgpack": MSGPACK.decode,
     "json": JSON.decode,
+    "storable": STORABLE.decode,
     "zlib": Compress(max_bytes=LONG).decode,
 }
 
@@ -61,6 +63,12 @@ def numbered(length: int) -> bytes:
 
 def collection(opening: bytes, item: bytes) -> Callable[[int], bytes]:
     """Return what makes a msgpack array of that many items."""
+    return lambda length: opening + (length // len(item)).to_bytes(4) + item * (length // len(item))
+
+
+def perl_array(item: bytes) -> Callable[[int], bytes]:
+    """Return what makes an array of Perl's Storable of that many items."""
+    opening = b"\x05\x0b\x02"
     return lambda length: opening + (length // len(item)).to_bytes(4) + item * (length // len(item))
 
 
@@ -108,6 +116,11 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "JSON fraction": repeated(b"1", b"0."),
     "JSON escapes": repeated(b"\\u00e9", b'"', b'"'),
     "JSON half characters": repeated(b"\\ud800", b'"', b'"'),
+    "hashes of Perl": perl_array(b"\x03\0\0\0\0"),
+    "nested arrays of Perl": repeated(b"\x02\0\0\0\x01", b"\x05\x0b"),
+    "arrays in an array of Perl": perl_array(b"\x02\0\0\0\x01" * 50 + b"\x05"),
+    "references of Perl": repeated(b"\x04", b"\x05\x0b", b"\x05"),
+    "the same of Perl": perl_array(b"\x04\0\0\0\0\0"),
     "zip bomb": lambda length: b"\x01" + zlib.compress(bytes(length * 100), 1),
     "sealed": lambda length: SEAL.seal(bytes(length), BOUND),
 }
