@@ -5,15 +5,23 @@ way and ask here what the answer must say. An untouched session costs next to no
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from holdfast.errors import ConfigError, StoreError
 from holdfast.session import Outcome, Session, Sessions
+from holdfast.session.homes import Home
 from holdfast.web.headers import Headers, forbid_sharing, forbid_storing, vary_by
 from holdfast.web.request import Request
 from holdfast.web.transport import NOTHING, Carried, Cookie, Transport
 
-__all__ = ["Exchange", "client_of", "show_to_caches", "tell_store_down", "transport_of"]
+__all__ = [
+    "Exchange",
+    "client_of",
+    "show_to_caches",
+    "tell_store_down",
+    "transport_of",
+    "unreachable",
+]
 
 
 def transport_of(sessions: Sessions) -> Transport:
@@ -100,3 +108,18 @@ def client_of(request: Request) -> tuple[str | None, str | None]:
 def tell_store_down(sessions: Sessions, error: StoreError) -> None:
     """Tell the observer that the store of `sessions` gave no answer."""
     sessions.observer("session.store_down", {"store": error.store, "error": error})
+
+
+def unreachable(error: StoreError) -> Session:
+    """Return a session whose store gave no answer: whoever needs it is told so then."""
+    return Session(cast("Home", _Unreachable(error)), None)
+
+
+class _Unreachable:
+    """The home of such a session."""
+
+    def __init__(self, error: StoreError) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._error

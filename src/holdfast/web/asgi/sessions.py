@@ -9,12 +9,11 @@ session. Every message but the start passes untouched.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from holdfast.durations import Duration, seconds
 from holdfast.errors import ConfigError, StoreError
-from holdfast.session import Outcome, Session, Sessions
-from holdfast.session.homes import Home
+from holdfast.session import Outcome, Sessions
 from holdfast.session.outcome import NOTHING
 from holdfast.web.asgi.interface import (
     TRY_AGAIN_LATER,
@@ -28,7 +27,13 @@ from holdfast.web.asgi.interface import (
     send_answer,
 )
 from holdfast.web.asgi.sockets import serve_watched
-from holdfast.web.exchange import Exchange, client_of, show_to_caches, transport_of
+from holdfast.web.exchange import (
+    Exchange,
+    client_of,
+    show_to_caches,
+    transport_of,
+    unreachable,
+)
 from holdfast.web.headers import unavailable
 from holdfast.web.request import AsgiRequest, Scope, joined
 
@@ -115,7 +120,7 @@ class SessionMiddleware:
                     exchange.tell(error)
                     await refuse(scope, receive, send, unavailable(), TRY_AGAIN_LATER)
                     return
-                exchange.session = Session(cast("Home", _Unreachable(error)), None)
+                exchange.session = unreachable(error)
         show_to_caches(exchange.session, scope)
         scope = {**scope, SESSION: exchange.session, _EXCHANGE: None}
         if kind == "http":
@@ -193,16 +198,6 @@ class _Reply:
         self._exchange.tell(error)
         self.started = self._replaced = self.over = True
         await send_answer(self._send, unavailable(), "http.response", bodyless=self._bodyless)
-
-
-class _Unreachable:
-    """The home of a session whose store gave no answer: whoever needs it is told so then."""
-
-    def __init__(self, error: StoreError) -> None:
-        self._error = error
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise self._error
 
 
 async def _answered(exchange: Exchange, message: Message) -> Message:
