@@ -4,11 +4,12 @@ Law: no I/O. Whatever a server sends is read within bounds; what does not answer
 was sent is `Garbled`, after which the connection is of no use.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import NamedTuple
 
 __all__ = [
     "DELETED",
+    "FLUSH",
     "NOT_FOUND",
     "PING",
     "STORED",
@@ -20,6 +21,7 @@ __all__ = [
     "Row",
     "Then",
     "cas",
+    "count",
     "delete",
     "fetch",
     "login",
@@ -66,7 +68,7 @@ class Request(NamedTuple):
     """
 
     data: bytes
-    says: tuple[bytes, ...] = ()
+    says: Container[bytes] = ()
     keys: Collection[str] | None = None
 
 
@@ -74,30 +76,47 @@ Then = Callable[[Reply], Request | None]
 """Given the reply to a request, returns what to ask next on the same connection, or None."""
 
 PING = Request(b"version\r\n", (b"VERSION",))
+FLUSH = Request(b"flush_all\r\n", (b"OK",))
 _WRITTEN = {b"set": (STORED,), b"add": (STORED, b"NOT_STORED")}
 
 
 def fetch(keys: Sequence[str]) -> Request:
     """Read rows, with what `cas` needs."""
     known = keys if len(keys) < 4 else frozenset(keys)
-    return Request(b"gets %b\r\n" % " ".join(keys).encode("ascii"), keys=known)
+    return Request(b"gets %b\r\n" % " ".join(keys).encode(), keys=known)
 
 
 def store(verb: bytes, key: str, value: bytes, mark: tuple[int, int]) -> Request:
     """Write by the rule of `verb` (`set` or `add`); `mark` is flags and exptime."""
-    head = b"%b %b %d %d %d\r\n" % (verb, key.encode("ascii"), *mark, len(value))
+    head = b"%b %b %d %d %d\r\n" % (verb, key.encode(), *mark, len(value))
     return Request(b"%b%b\r\n" % (head, value), _WRITTEN[verb])
 
 
 def cas(key: str, value: bytes, mark: tuple[int, int], seen: bytes) -> Request:
     """Write only over the row that was seen."""
-    head = b"cas %b %d %d %d %b\r\n" % (key.encode("ascii"), *mark, len(value), seen)
+    head = b"cas %b %d %d %d %b\r\n" % (key.encode(), *mark, len(value), seen)
     return Request(b"%b%b\r\n" % (head, value), (STORED, b"EXISTS", NOT_FOUND))
 
 
 def delete(key: str) -> Request:
     """Remove a row."""
-    return Request(b"delete %b\r\n" % key.encode("ascii"), (DELETED, NOT_FOUND))
+    return Request(b"delete %b\r\n" % key.encode(), (DELETED, NOT_FOUND))
+
+
+class _Number:
+    """The first words of a reply that is a number, or says that there is none."""
+
+    def __contains__(self, word: object) -> bool:
+        return word == NOT_FOUND or (isinstance(word, bytes) and word.isdigit())
+
+
+_NUMBER = _Number()
+
+
+def count(key: str, by: int) -> Request:
+    """Add `by`, which may be below 0, to the number in a row."""
+    verb = b"incr" if by >= 0 else b"decr"
+    return Request(b"%b %b %d\r\n" % (verb, key.encode(), abs(by)), _NUMBER)
 
 
 def login(user: str, password: str) -> Request:
@@ -183,7 +202,7 @@ def _head(line: bytes, keys: Collection[str]) -> tuple[str, int, int, bytes]:
     """Return key, flags, size and cas of the row that `line` announces."""
     try:
         _, name, flags, size, seen = line.split(b" ")
-        key, length = name.decode("ascii"), int(size)
+        key, length = name.decode(), int(size)
         if key in keys and 0 <= length <= _BIGGEST_VALUE and seen.isdigit():
             return key, int(flags), length, seen
     except ValueError:

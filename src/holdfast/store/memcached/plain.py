@@ -1,0 +1,297 @@
+"""memcached as its old clients used it: their keys, their choice of a server, their flags.
+
+Law: the contract of `store/plain.py`. What lies on the servers is what the client of the name given
+would have put there, so that it finds ours and we find its. A value has a number beside it,
+`Flagged.flags`; `plain_flags` says what it means.
+
+A group of keys is cleared without being listed, and without emptying the server: `clear` leaves a
+mark on each server, and what is older there than the mark is no longer there. The servers number
+their writes (`cas`), so no clock is asked, and what other clients wrote is judged as well.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from holdfast.bridge import drive
+from holdfast.clock import Clock, monotonic, wall
+from holdfast.errors import ConfigError, KeyRejected, StoreError, StoreUnavailable
+from holdfast.lifetimes import PerProcess
+from holdfast.store.memcached import wire
+from holdfast.store.memcached.faults import Fault, Unreached, translated
+from holdfast.store.memcached.links import Links
+from holdfast.store.memcached.nodes import Access, Node
+from holdfast.store.memcached.plain_flags import Flagged, form_of
+from holdfast.store.memcached.plain_servers import Server, places
+from holdfast.store.memcached.wire import Refusal, Reply, Request, Row, Then
+
+__all__ = ["Flagged", "PlainMemcached"]
+
+_LONGEST_KEY = 250  # bytes
+_LONGEST = 30 * 24 * 3600  # seconds; a larger number is a time of day to the server
+_LAST = 2**31 - 1  # the last second a server can be told
+_GONE = (0, -1)  # flags and exptime of a row that is gone as soon as it is written
+_NO_CAS = b"0"  # what a server says that keeps none
+_REST = 5.0  # seconds in which a server that did not answer in time is not asked again
+
+
+class PlainMemcached:
+    """Bytes where an old client keeps them.
+
+    Args:
+        servers: As that client takes them, in the same order: `host:port`, `("host:port", weight)`,
+            `unix:/path`.
+        module: The client's name, of `plain_flags.FORMS`, or `auto`: the one that is installed.
+        timeout: Seconds an operation may take.
+        clock: UTC seconds.
+
+    Attributes:
+        name: What the store is called in errors.
+        form: How the client writes Python's objects.
+
+    Raises:
+        ConfigError: There is no such client, or one of the servers is no address.
+    """
+
+    def __init__(
+        self,
+        servers: Iterable[Server],
+        *,
+        module: str = "auto",
+        timeout: float = 3.0,
+        clock: Clock = wall,
+    ) -> None:
+        self.form = form_of(module)
+        self._places = places(self.form.name, servers)
+        self.name = "memcached://" + ",".join(map(str, self._places.all))
+        self._timeout = timeout
+        self._clock = clock
+        self._links = PerProcess(self.name, lambda: Links(Access()), Links.close)
+        self._resting: dict[Node, float] = {}
+
+    def get(self, key: str, *, within: str = "") -> Flagged | None:
+        """Return the value under `key`, or None if it is missing.
+
+        Args:
+            key: 1 to 250 bytes of UTF-8, without spaces and control characters.
+            within: The mark of the group that it belongs to; see `clear`.
+        """
+        nodes = self._nodes(key)
+        for these in [(node,) for node in nodes] if self._places.copies else [nodes]:
+            try:
+                reply = self._ask(these, _fetch(key, within))
+            except StoreUnavailable:
+                if not self._places.copies or these[0] == nodes[-1]:
+                    raise
+                continue
+            row, _ = _found(reply, key, within)
+            if row is not None:
+                return Flagged(row.value, row.flags)
+        return None
+
+    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """Keep `value` under `key`; its flags are those of a `Flagged`, else 0."""
+        if ttl is not None and ttl <= 0:
+            self.delete(key)
+            return
+        nodes = self._nodes(key)
+        self._tell(nodes, wire.store(b"set", key, value, self._mark(value, ttl)))
+
+    def delete(self, key: str) -> bool:
+        """Remove `key`; return whether it was there."""
+        return wire.DELETED in self._tell(self._nodes(key), wire.delete(key))
+
+    def swap(
+        self,
+        key: str,
+        old: bytes | None,
+        new: bytes | None,
+        ttl: float | None = None,
+        *,
+        within: str = "",
+    ) -> bool:
+        """Write `new` only if `key` holds exactly `old`, of the same flags if it is `Flagged`."""
+        nodes = self._nodes(key)
+        removes = new is None or (ttl is not None and ttl <= 0)
+        value = b"" if new is None or removes else new
+        mark = _GONE if removes else self._mark(value, ttl)
+        holds = False
+
+        def over(reply: Reply) -> Request | None:
+            """Return what writes over the row that was read, if that is `old`."""
+            nonlocal holds
+            row, there = _found(reply, key, within)
+            holds = _same(row, old)
+            if not holds or (row is None and removes):
+                return None
+            if there is None:
+                return wire.store(b"add", key, value, mark)
+            if there.cas == _NO_CAS:
+                raise StoreUnavailable(self.name, "a server was started with -C: swap needs cas")
+            return wire.cas(key, value, mark, there.cas)
+
+        while True:
+            reply = self._ask(nodes, _fetch(key, within), then=over)
+            if isinstance(reply, dict) or reply == wire.STORED:
+                break
+            # The server did nothing: another was quicker. But what he wrote may be `old` again.
+        if holds and self._places.copies and len(nodes) > 1:
+            more = wire.delete(key) if removes else wire.store(b"set", key, value, mark)
+            self._tell(nodes, more)
+        return holds
+
+    def count(self, key: str, by: int = 1) -> int | None:
+        """Add `by` to the number under `key`, never below 0; return it, or None where none is."""
+        said = self._tell(self._nodes(key), wire.count(key, by), once=True)
+        numbers = [int(reply) for reply in said if isinstance(reply, bytes) and reply.isdigit()]
+        return numbers[0] if numbers else None
+
+    def clear(self, within: str) -> None:
+        """Make all values read or swapped `within` this mark absent; what comes later is there.
+
+        Args:
+            within: A key of its own, which no value has.
+
+        Raises:
+            StoreError: A server was not told; what it keeps may still be there.
+        """
+        asked = wire.store(b"set", _checked(within), b"1", (0, 0))
+
+        def look(_: Reply) -> Request:
+            return wire.fetch((within,))
+
+        for node in self._places.all:
+            reply = self._ask((node,), asked, then=look)
+            row, _ = _found(reply, within, "")
+            if row is not None and row.cas == _NO_CAS:
+                raise StoreUnavailable(self.name, f"{node} was started with -C: clear needs cas")
+
+    def flush(self) -> None:
+        """Empty all servers, of everybody's values."""
+        for node in self._places.all:
+            self._ask((node,), wire.FLUSH)
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """Raise `ConfigError`: memcached does not list its keys."""
+        raise ConfigError(f"{self.name} cannot list its keys (asked for {prefix!r})")
+
+    def close(self) -> None:
+        """Let go of the connections; twice is fine."""
+        self._links.close()
+
+    def _nodes(self, key: str) -> Sequence[Node]:
+        return self._places.of(_checked(key))
+
+    def _mark(self, value: bytes, ttl: float | None) -> tuple[int, int]:
+        """Return flags and exptime."""
+        flags = value.flags if isinstance(value, Flagged) else 0
+        if ttl is None:
+            return flags, 0
+        if ttl <= _LONGEST:
+            return flags, -int(-ttl // 1)
+        end = int(self._clock() + ttl)
+        return flags, end if end <= _LAST else 0
+
+    def _tell(self, nodes: Sequence[Node], request: Request, *, once: bool = False) -> list[Reply]:
+        """Return the reply of the server that keeps a key, or of all of them that can be reached.
+
+        Raises:
+            StoreError: There is none.
+        """
+        if not self._places.copies:
+            return [self._ask(nodes, request, once=once)]
+        replies: list[Reply] = []
+        fault: StoreError | None = None
+        for node in nodes:
+            try:
+                replies.append(self._ask((node,), request, once=once))
+            except StoreError as error:
+                fault = error
+        if not replies and fault is not None:
+            raise fault
+        return replies
+
+    def _ask(
+        self,
+        nodes: Sequence[Node],
+        request: Request,
+        *,
+        once: bool = False,
+        then: Then | None = None,
+    ) -> Reply:
+        """Return the last reply of the first server that can be reached.
+
+        What is asked `once` or by `then` must not be done twice.
+
+        Raises:
+            StoreError: None can, or the connection was lost on the way.
+        """
+        until = monotonic() + self._timeout
+        error: StoreError = StoreUnavailable(self.name, "did not answer lately")
+        for node in nodes:
+            if self._rests(node):
+                continue
+            asked = [request]
+
+            def go_on(reply: Reply, asked: list[Request] = asked) -> Request | None:
+                more = None if then is None or isinstance(reply, Refusal) else then(reply)
+                asked.extend(() if more is None else (more,))
+                return more
+
+            try:
+                last = drive(self._links.here().ask(node, (request,), until, go_on))[-1]
+            except (Fault, Refusal) as fault:
+                error = self._error(node, fault, once=once or len(asked) > 1)
+                if isinstance(fault, Unreached) and len(asked) == 1:
+                    continue  # it was not asked: the next may keep the key meanwhile
+                raise error from error.__cause__
+            if isinstance(last, Refusal):
+                raise self._error(node, last, size=len(asked[-1].data))
+            return last
+        raise error from error.__cause__
+
+    def _error(
+        self, node: Node, fault: Fault | Refusal, *, once: bool = False, size: int = 0
+    ) -> StoreError:
+        if isinstance(fault.__cause__, TimeoutError):
+            self._resting[node] = monotonic() + _REST
+        return translated(self.name, node, fault, self._timeout, once=once, size=size)
+
+    def _rests(self, node: Node) -> bool:
+        return bool(self._resting) and self._resting.get(node, 0.0) > monotonic()
+
+
+def _checked(key: str) -> str:
+    """Return `key` if it is one; a line's end in it would be a command to the server.
+
+    Raises:
+        KeyRejected: It is not.
+    """
+    try:
+        data = key.encode()
+    except UnicodeEncodeError:
+        data = b""
+    if not 0 < len(data) <= _LONGEST_KEY or any(byte <= 32 or byte == 127 for byte in data):
+        raise KeyRejected(
+            f"{key[:60]!r} is no key of memcached: 1 to {_LONGEST_KEY} bytes of UTF-8,"
+            " no spaces, no control characters"
+        )
+    return key
+
+
+def _fetch(key: str, within: str) -> Request:
+    return wire.fetch((key, _checked(within)) if within else (key,))
+
+
+def _found(reply: Reply, key: str, within: str) -> tuple[Row | None, Row | None]:
+    """Return the row under `key`, and the same though its group was cleared since."""
+    if not isinstance(reply, dict):
+        return None, None
+    row, cleared = reply.get(key), reply.get(within)
+    if row is not None and cleared is not None and int(row.cas) < int(cleared.cas):
+        return None, row
+    return row, row
+
+
+def _same(row: Row | None, old: bytes | None) -> bool:
+    if row is None or old is None:
+        return row is None and old is None
+    return row.value == old and (not isinstance(old, Flagged) or old.flags == row.flags)
