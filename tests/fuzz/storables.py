@@ -1,7 +1,7 @@
 """The law of Perl's Storable: any bytes are plain values, the same ones each time, or refused."""
 
-from codec.storable_images import IMAGES, image, said_of
 from fuzz.edits import edited
+from fuzz.perl_images import IMAGES, image, said_of
 from holdfast.codec.storable import Storable
 from holdfast.errors import CodecError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["FOLDER", "IMAGES", "WAYS", "image", "said_by_perl", "said_of"]
 
-FOLDER = Path(__file__).parent / "storable"
+FOLDER = Path(__file__).parents[1] / "codec" / "storable"
 WAYS = ("freeze", "nfreeze", "store", "nstore")
 _MADE = json.loads((FOLDER / "images.json").read_text(encoding="ascii"))
 IMAGES = sorted(_MADE)
