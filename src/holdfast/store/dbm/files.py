@@ -65,6 +65,8 @@ class Files:
         timeout: Seconds to wait for others.
     """
 
+    mode = 0o600  # what new files may be used for, before the umask
+
     def __init__(self, name: str, path: str, timeout: float) -> None:
         self._name, self._path = name, path
         self._timeout = min(timeout, threading.TIMEOUT_MAX)
@@ -132,7 +134,7 @@ class Files:
 
     def _open(self, flag: Any) -> Any:
         with self.faults():
-            return dbm.open(self._path, flag, 0o600)
+            return dbm.open(self._path, flag, self.mode)
 
     def _close(self, rows: Any) -> None:
         with self.faults():
@@ -148,7 +150,8 @@ class Files:
             if self._closed:
                 raise StoreUnavailable(self._name, "the store is closed")
             with self.faults():
-                lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+                lock = os.open(f"{self._path}.lock", flags, self.mode)
             try:
                 self._wait_for(lock, deadline)
                 if os.fstat(lock).st_size:
