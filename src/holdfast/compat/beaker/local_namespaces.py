@@ -5,6 +5,7 @@ scripts find them. What others remove is not there; what cannot be read counts a
 """
 
 import os
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from holdfast.compat.beaker import util
@@ -14,6 +15,7 @@ from holdfast.compat.beaker.synchronization import file_synchronizer
 from holdfast.compat.settings import tell
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError, StoreUnavailable
+from holdfast.store.dbm.plain import PlainDbm
 from holdfast.store.file.plain import PlainFiles
 
 __all__ = ["DBMNamespaceManager", "FileNamespaceManager"]
@@ -207,5 +209,82 @@ class DBMNamespaceManager(_LocalNamespaceManager):
         self.dbm_dir = _folder(data_dir, dbm_dir, "dbm_dir", "container_dbm")
         self.lock_dir = _folder(data_dir, lock_dir, "lock_dir", "container_dbm_lock")
         self.dbmmodule = dbmmodule
+        self.dbm: Any = None
         super().__init__(namespace)
-        raise NotImplementedError
+        self.file: str = util.encoded_path(
+            root=self.dbm_dir,
+            identifiers=[self.namespace],
+            extension=".dbm",
+            digest_filenames=digest_filenames,
+        )
+        self._rows = PlainDbm(self.file, dbmmodule)
+
+    def do_open(self, flags: str, replace: bool) -> None:  # noqa: ARG002 - each row is written alone
+        self.dbm = _Rows(self._rows)
+
+    def do_close(self) -> None:
+        if self.dbm is not None:
+            self.dbm.close()
+
+    def do_remove(self) -> None:
+        for key in list(self._rows.scan()):
+            self._rows.delete(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        data = self.dbm[key]
+        try:
+            return decode(data)
+        except CodecError as error:
+            tell(str(error), f"{self.file}: {key!r}")
+            raise KeyError(key) from error
+
+    def _find(self, key: Any) -> Any:
+        return self[key]
+
+    def __contains__(self, key: Any) -> Any:
+        return key in self.dbm
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.dbm[key] = encode(value, name=_text(key))
+
+    def __delitem__(self, key: Any) -> None:
+        del self.dbm[key]
+
+    def keys(self) -> Any:
+        return self.dbm.keys()
+
+
+class _Rows(MutableMapping[Any, bytes]):
+    """The rows of a dbm file as its module gives them: bytes, under keys of bytes or text."""
+
+    def __init__(self, store: PlainDbm) -> None:
+        self._store = store
+
+    def __getitem__(self, key: Any) -> bytes:
+        data = self._store.get(_text(key))
+        if data is None:
+            raise KeyError(key)
+        return data
+
+    def __setitem__(self, key: Any, data: bytes) -> None:
+        self._store.put(_text(key), data)
+
+    def __delitem__(self, key: Any) -> None:
+        if not self._store.delete(_text(key)):
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key.encode() for key in self._store.scan())
+
+    def __len__(self) -> int:
+        return len(list(self))
+
+    def keys(self) -> Any:
+        return list(self)
+
+    def close(self) -> None:
+        """Do nothing: no file is open between two calls."""
+
+
+def _text(key: Any) -> str:
+    return key.decode() if isinstance(key, bytes) else str(key)
