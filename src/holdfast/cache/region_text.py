@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from holdfast.cache.region_options import DEFAULT, Given, Written, kinds, named, nearest, unknown
 from holdfast.errors import ConfigError
 
-__all__ = ["over", "read"]
+__all__ = ["at", "meant", "over", "read"]
 
 _VARIABLE = "HOLDFAST_CACHE_"
 _TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
@@ -94,12 +94,12 @@ class _Source:
         """
         regions = {region: dict(options) for region, options in below.regions.items()}
         for name in self._read(self._regions, Sequence[str], ()):
-            with _at(self.keys[self._regions]):
+            with at(self.keys[self._regions]):
                 regions.setdefault(named(name), {})
         names = tuple(regions)
         for rest, key in self.keys.items():
             if rest not in (self._regions, self._enabled):
-                with _at(key):
+                with at(key):
                     region, option = meaning(rest, names)
                 value = self._read(rest, kinds()[option])
                 regions.setdefault(region, {})[option] = Written(value, key)
@@ -109,8 +109,8 @@ class _Source:
         if rest not in self.keys:
             return default
         key = self.keys[rest]
-        with _at(key):
-            return _meant(self._texts[key], kind)
+        with at(key):
+            return meant(self._texts[key], kind)
 
 
 def _variables(regions: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
@@ -133,14 +133,15 @@ def _no_variable(rest: str, meanings: Mapping[str, Sequence[tuple[str, str]]]) -
 
 
 @contextmanager
-def _at(where: str) -> Iterator[None]:
+def at(where: str) -> Iterator[None]:
+    """Let a `ConfigError` begin with where the text stands."""
     try:
         yield
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _meant(text: Any, kind: Any) -> Any:
+def meant(text: Any, kind: Any) -> Any:
     """Return what `text` means for an option of the type `kind`.
 
     Raises:

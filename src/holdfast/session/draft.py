@@ -68,11 +68,16 @@ class Draft(View):
         if self.sign_in is not None:
             secret: bytes = self.sign_in.about["csrf"]
             return secret
+        if self.csrf is not None:
+            return self.csrf
         if (stored := self._stored_csrf()) is not None:
             return stored
-        if self.csrf is None:
-            self.csrf = new_secret()
-            self.touched = True
+        return self.renew_csrf()
+
+    def renew_csrf(self) -> bytes:
+        """Return a new secret: the tokens of the old one are good no more, from the commit on."""
+        self.csrf = new_secret()
+        self.touched = True
         return self.csrf
 
     def needs_csrf(self) -> bool:

@@ -17,12 +17,12 @@ from holdfast.web.request import Environ, WsgiRequest
 from holdfast.web.transport import Transport
 from holdfast.web.wsgi.interface import App, ExcInfo, StartResponse, Write, sendable
 
-__all__ = ["SESSION", "SessionMiddleware"]
+__all__ = ["SESSION", "Body", "Reply", "SessionMiddleware", "is_whole"]
 
 SESSION = "holdfast.session"
 """Where an application finds its session, in the environ."""
 _REPLY = "holdfast.reply"
-_WHOLE = (list, tuple)  # a body that runs no more code of the application
+_WHOLE = (list, tuple)
 
 
 class SessionMiddleware:
@@ -49,8 +49,8 @@ class SessionMiddleware:
         if _REPLY not in environ:
             environ[_REPLY] = self._reply(environ)
 
-    def _reply(self, environ: Environ) -> "_Reply":
-        reply = _Reply(self.sessions, self.transport, environ.get(self._header))
+    def _reply(self, environ: Environ) -> "Reply":
+        reply = Reply(self.sessions, self.transport, environ.get(self._header))
         reply.environ = environ
         environ[SESSION] = reply.session = self.sessions.load(reply.carried[0])
         if self.sessions.keeps_client:
@@ -60,7 +60,7 @@ class SessionMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        reply: _Reply | None = environ.pop(
+        reply: Reply | None = environ.pop(
             _REPLY, None
         )  # an environ that is used twice is two requests
         if reply is None or reply.sessions is not self.sessions:
@@ -74,12 +74,12 @@ class SessionMiddleware:
         except Exception:
             reply.abandon()
             raise
-        if type(body) in _WHOLE or _is_file(body, environ):
+        if is_whole(body, environ):
             return reply.whole(body)
-        return _Body(reply, body)
+        return Body(reply, body)
 
 
-class _Reply(Exchange):
+class Reply(Exchange):
     """The response of one request: holds its start back until the session is committed."""
 
     __slots__ = ("_exc_info", "_headers", "_status", "_write", "environ", "server", "started")
@@ -181,12 +181,12 @@ class _Reply(Exchange):
         return [sendable(body, self.environ)]
 
 
-class _Body:
+class Body:
     """A lazy body: starts the response at its first byte, and closes the body exactly once."""
 
     __slots__ = ("_body", "_chunks", "_ended", "_reply")
 
-    def __init__(self, reply: _Reply, body: Iterable[bytes]) -> None:
+    def __init__(self, reply: Reply, body: Iterable[bytes]) -> None:
         self._reply = reply
         self._body: Iterable[bytes] | None = body
         self._chunks: Iterator[bytes] | None = None
@@ -240,8 +240,10 @@ class _Body:
                 _close(body)
 
 
-def _is_file(body: object, environ: Environ) -> bool:
-    """Return whether `body` is the server's own file wrapper, which it may send by itself."""
+def is_whole(body: object, environ: Environ) -> bool:
+    """Return whether `body` runs no code of the application, or is sent by the server itself."""
+    if type(body) in _WHOLE:
+        return True
     wrapper = environ.get("wsgi.file_wrapper")
     return isinstance(wrapper, type) and isinstance(body, wrapper)  # uWSGI has a function there
 

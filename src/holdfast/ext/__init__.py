@@ -1,0 +1,1 @@
+"""Frameworks: one file or folder for each, which imports that framework and nothing of another."""
