@@ -9,8 +9,8 @@ from types import ModuleType
 
 __version__ = "1.14.1"
 
-_MODULES = ("cache", "container", "converters", "cookie", "crypto", "exceptions", "ext")
-_MODULES += ("middleware", "session", "synchronization", "util")
+_MODULES = {"cache", "container", "converters", "cookie", "crypto", "exceptions", "ext"}
+_MODULES |= {"middleware", "session", "synchronization", "util"}
 
 
 def __getattr__(name: str) -> ModuleType:
