@@ -9,7 +9,7 @@ mark on each server, and what is older there than the mark is no longer there. T
 their writes (`cas`), so no clock is asked, and what other clients wrote is judged as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from holdfast.bridge import drive
 from holdfast.clock import Clock, monotonic, wall
@@ -42,6 +42,7 @@ class PlainMemcached:
         module: The client's name, of `plain_flags.FORMS`, or `auto`: the one that is installed.
         timeout: Seconds an operation may take.
         clock: UTC seconds.
+        behaviors: pylibmc's; those that say where a key lies.
 
     Attributes:
         name: What the store is called in errors.
@@ -58,9 +59,10 @@ class PlainMemcached:
         module: str = "auto",
         timeout: float = 3.0,
         clock: Clock = wall,
+        behaviors: Mapping[str, object] | None = None,
     ) -> None:
         self.form = form_of(module)
-        self._places = places(self.form.name, servers)
+        self._places = places(self.form.name, servers, behaviors)
         self.name = "memcached://" + ",".join(map(str, self._places.all))
         self._timeout = timeout
         self._clock = clock

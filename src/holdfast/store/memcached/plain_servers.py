@@ -7,11 +7,12 @@ does this.
 
 import binascii
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.errors import ConfigError
 from holdfast.store.memcached.nodes import Node
+from holdfast.store.memcached.plain_rings import ring
 
 __all__ = ["Places", "places"]
 
@@ -36,12 +37,15 @@ class Places(NamedTuple):
     copies: bool = False
 
 
-def places(client: str, servers: Iterable[Server]) -> Places:
+def places(
+    client: str, servers: Iterable[Server], behaviors: Mapping[str, object] | None = None
+) -> Places:
     """Return where the keys of a client lie.
 
     Args:
         client: Its name, of `FORMS`.
         servers: `host:port`, `/path`, with a weight where the client knows weights.
+        behaviors: What pylibmc was told.
 
     Raises:
         ConfigError: There are none, or one is no address.
@@ -54,9 +58,9 @@ def places(client: str, servers: Iterable[Server]) -> Places:
         return Places(nodes, lambda _: nodes)
     if client == "bmemcached":
         return Places(nodes, lambda _: nodes, copies=True)
-    if client == "pylibmc":  # it counts servers, not weights, and those given twice are two
-        row = [node for node, _ in weighed]
-        return Places(nodes, lambda key: (row[_one_at_a_time(key.encode()) % len(row)],))
+    if client == "pylibmc":
+        of = ring(weighed, behaviors or {})
+        return Places(nodes, lambda key: (of(key.encode()),))
     buckets = [node for node, weight in weighed for _ in range(weight)]
     least = 0 if client == "memcache" else 1
     return Places(nodes, lambda key: _tried(key, buckets, least))
@@ -75,17 +79,6 @@ def _tried(key: str, buckets: Sequence[Node], least: int) -> list[Node]:
 def _crc(data: bytes, least: int) -> int:
     """Return python-memcached's hash; its releases differ in whether that can be 0."""
     return binascii.crc32(data) >> 16 & 0x7FFF or least
-
-
-def _one_at_a_time(data: bytes) -> int:
-    """Return Jenkins's hash, which libmemcached takes unless told otherwise."""
-    number = 0
-    for byte in data:
-        number = (number + byte) * 1025 & 0xFFFFFFFF
-        number ^= number >> 6
-    number = number * 9 & 0xFFFFFFFF
-    number ^= number >> 11
-    return number * 32769 & 0xFFFFFFFF
 
 
 def _weighed(server: Server) -> tuple[Node, int]:
