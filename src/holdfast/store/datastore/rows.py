@@ -15,7 +15,7 @@ from google.cloud.datastore_v1.types import Entity, Key, Mutation, PartitionId, 
 
 from holdfast.errors import StoreUnavailable
 
-__all__ = ["Place", "Row", "chunks"]
+__all__ = ["Place", "Row", "as_date", "chunks", "fitting"]
 
 LARGEST = 1_048_487
 """Bytes of the largest value: a property that is not indexed takes 1 MiB less 89 bytes, and the
@@ -99,16 +99,10 @@ class Place:
         properties = {"value": Value(blob_value=row.value, exclude_from_indexes=True)}
         if row.expires is not None:
             properties["expires"] = Value(
-                timestamp_value=_date(row.expires), exclude_from_indexes=True
+                timestamp_value=as_date(row.expires), exclude_from_indexes=True
             )
         entity = Entity(key=self.key(key), properties=properties)
-        if len(row.value) > LARGEST or Entity.pb(entity).ByteSize() > _ROOM:
-            raise StoreUnavailable(
-                self.name,
-                f"the value of {key!r} has {len(row.value)} bytes; an entity has room for 1 MiB:"
-                " compress it, or keep such values in another store",
-            )
-        return Mutation(upsert=entity)
+        return Mutation(upsert=fitting(self.name, entity, row.value))
 
     def removal(self, key: str) -> Mutation:
         """Return what removes a row."""
@@ -135,5 +129,21 @@ def chunks(keys: Sequence[str]) -> Iterator[list[str]]:
     return (once[start : start + _MANY] for start in range(0, len(once), _MANY))
 
 
-def _date(seconds: float) -> dt.datetime:
+def fitting(store: str, entity: Entity, value: bytes) -> Entity:
+    """Return an entity whose largest property is `value`.
+
+    Raises:
+        StoreUnavailable: It is too large.
+    """
+    if len(value) > LARGEST or Entity.pb(entity).ByteSize() > _ROOM:
+        raise StoreUnavailable(
+            store,
+            f"the value of {entity.key.path[-1].name!r} has {len(value)} bytes; an entity has room"
+            " for 1 MiB: compress it, or keep such values in another store",
+        )
+    return entity
+
+
+def as_date(seconds: float) -> dt.datetime:
+    """Return UTC seconds as a date."""
     return dt.datetime.fromtimestamp(min(seconds, _LAST), dt.UTC)

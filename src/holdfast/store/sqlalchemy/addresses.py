@@ -25,6 +25,7 @@ __all__ = [
     "blocking_engine",
     "blocking_url",
     "is_in_memory",
+    "load",
     "loop_engine",
     "loop_url",
     "shown",
@@ -86,7 +87,7 @@ def url_of(address: Address) -> sa.URL:
         raise ConfigError(f"{url.drivername}:// in memory keeps nothing: write memory://")
     if url.get_backend_name() in ("mysql", "mariadb") and not url.database:
         raise ConfigError(f"{url.drivername}:// needs a database: write it behind the host, /name")
-    _load(url)
+    load(url)
     return url
 
 
@@ -95,7 +96,12 @@ def is_in_memory(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
-def _load(url: sa.URL) -> type[sa.Dialect]:
+def load(url: sa.URL) -> type[sa.Dialect]:
+    """Return the dialect of an address; its driver is loaded.
+
+    Raises:
+        ConfigError: One of them is not here.
+    """
     try:
         dialect = url.get_dialect()
         dialect.import_dbapi()
@@ -143,7 +149,7 @@ def _twin(url: sa.URL, driver: str) -> sa.URL | None:
             ["ssl"]
         )
     try:
-        _load(twin)
+        load(twin)
     except ConfigError:
         return None
     return twin

@@ -27,7 +27,7 @@ from holdfast.store.sqlalchemy.pooled import Pooled
 from holdfast.store.sqlalchemy.sockets import cut
 from holdfast.store.sqlalchemy.statements import Statements
 
-__all__ = ["Faces", "Rows"]
+__all__ = ["Faces", "Rows", "leave_after_fork"]
 
 T = TypeVar("T")
 Wire = Callable[[], sa.Engine] | str
@@ -127,14 +127,14 @@ def of_engine(rows: Rows, engine: sa.Engine) -> Faces:
     An engine for event loops made of its address alone might reach another server: what else it was
     told when it was made cannot be asked.
     """
-    _leave_after_fork(engine)
+    leave_after_fork(engine)
 
     def make() -> Operations:
-        _leave_after_fork(engine)
+        leave_after_fork(engine)
         return rows.pooled(engine, ours=False)
 
     def wire() -> sa.Engine:
-        _leave_after_fork(engine)
+        leave_after_fork(engine)
         return engine
 
     return Faces(rows.name, make, None, _wire(engine.url, wire))
@@ -145,7 +145,7 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     for_threads = addresses.blocking_url(engine.url)
     inner = engine.sync_engine
     made: list[_InLoop] = []
-    _leave_after_fork(inner)
+    leave_after_fork(inner)
 
     def note(connection: object, record: object) -> None:
         for here in made:
@@ -155,7 +155,7 @@ def of_async_engine(rows: Rows, engine: AsyncEngine) -> Faces:
     sa.event.listen(inner, "connect", note)
 
     def make() -> InLoop:
-        if _leave_after_fork(inner):
+        if leave_after_fork(inner):
             made.clear()
         for before in made:
             if before.loop.is_closed():  # nobody else can let go of what the pool still has of it
@@ -182,7 +182,7 @@ def of_connection(rows: Rows, connection: sa.Connection | AsyncConnection) -> Fa
     return Faces(rows.name, lambda: rows.joined(connection), why, wire)
 
 
-def _leave_after_fork(engine: sa.Engine) -> bool:
+def leave_after_fork(engine: sa.Engine) -> bool:
     """Leave the connections of another process alone, for ever; return whether there were any."""
     pid = os.getpid()
     if _homes.setdefault(engine, pid) == pid:

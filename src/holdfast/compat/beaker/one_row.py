@@ -1,0 +1,150 @@
+"""Namespaces that are one dictionary each, in one row of a table or one entity.
+
+Law: the row is read at every opening, so that what other processes wrote is seen; it is decoded
+only if its bytes have changed. A row is written by `swap`: where another process was quicker, what
+was changed here is put onto what it wrote.
+"""
+
+import logging
+from typing import Any
+
+from holdfast.compat.beaker.namespaces import OpenResourceNamespaceManager
+from holdfast.compat.beaker.synchronization import ConditionSynchronizer
+from holdfast.compat.settings import tell
+from holdfast.compat.values import decode, encode
+from holdfast.errors import CodecError, StoreTimeout
+from holdfast.store.plain import PlainStore
+
+__all__ = ["OneRow"]
+
+log = logging.getLogger(__name__)
+
+_GONE = object()
+_TRIES = 100  # how often others may come between; after so many something else is wrong
+
+
+class OneRow(OpenResourceNamespaceManager):
+    """What the managers over SQL and Datastore share.
+
+    Subclasses set `_plain`, where the rows are.
+
+    Attributes:
+        hash: The values, as of the last opening.
+        loaded: Whether `hash` was read.
+        flags: How it is open: "r" or "c"; None while it is not.
+    """
+
+    _plain: PlainStore
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace)
+        self.hash: dict[Any, Any] = {}
+        self.flags: str | None = None
+        self.loaded = False
+        self._is_new = False
+        self._data: bytes | None = None
+        self._changed: dict[Any, Any] = {}
+        self._swapped = False
+        self._unreadable: CodecError | None = None
+
+    def get_access_lock(self) -> Any:
+        # of this object alone: its threads share `hash`; other objects and processes have `swap`
+        return ConditionSynchronizer(self)
+
+    def do_open(self, flags: str, replace: bool) -> None:
+        if not (replace and self.loaded):
+            self._read()
+        self._changed, self._swapped = {}, False
+        self.flags = flags
+
+    def do_close(self) -> None:
+        flags, self.flags = self.flags, None
+        if flags in ("c", "w") and not self._swapped:
+            try:
+                self._write()
+            except BaseException:
+                self.loaded = False  # `hash` has what the row has not
+                raise
+
+    def do_remove(self) -> None:
+        self._plain.delete(self.namespace)
+        self.hash, self._data, self._changed = {}, None, {}
+        self._is_new = True
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.hash[key]
+        except KeyError:
+            raise KeyError(key) from self._unreadable
+
+    def __contains__(self, key: Any) -> Any:
+        return key in self.hash
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._changed[key] = self.hash[key] = value
+        self._swapped = False
+
+    def __delitem__(self, key: Any) -> None:
+        del self.hash[key]
+        self._changed[key] = _GONE
+        self._swapped = False
+
+    def keys(self) -> Any:
+        return self.hash.keys()
+
+    def reread(self, key: Any) -> Any:
+        self._read()
+        return self[key]
+
+    def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:  # noqa: ARG002 - rows know none
+        self._swapped = self._swap({**self.hash, key: value})
+        return self._swapped
+
+    def _read(self) -> None:
+        data = self._plain.get(self.namespace)
+        if data != self._data or not self.loaded:
+            self.hash = self._decoded(data)
+        self._data, self._is_new, self.loaded = data, data is None, True
+
+    def _decoded(self, data: bytes | None) -> dict[Any, Any]:
+        self._unreadable = None
+        if data is None:
+            return {}
+        try:
+            return _dictionary(data, self.namespace)
+        except CodecError as error:
+            log.debug("%s: cannot be read, so it is as if it were not there", self.namespace)
+            tell(str(error), self.namespace)
+            self._unreadable = error
+            return {}
+
+    def _swap(self, values: dict[Any, Any]) -> bool:
+        data = encode(values, name=self.namespace)
+        if not self._plain.swap(self.namespace, self._data, data):
+            return False
+        self.hash, self._data, self._is_new = values, data, False
+        return True
+
+    def _write(self) -> None:
+        """Write what is in `hash`; after another's write, only what was changed here."""
+        changed, self._changed = self._changed, {}
+        if not changed and not self.hash:
+            return
+        for _ in range(_TRIES):
+            if self._swap(self.hash):
+                return
+            self._read()
+            if not changed:
+                return  # another wrote, and we have nothing to add
+            kept = {key: value for key, value in self.hash.items() if key not in changed}
+            self.hash = kept | {key: new for key, new in changed.items() if new is not _GONE}
+        raise StoreTimeout(
+            self._plain.name, f"others came between {_TRIES} times; nothing was done"
+        )
+
+
+def _dictionary(data: bytes, name: str) -> dict[Any, Any]:
+    found = decode(data)
+    if not isinstance(found, dict):
+        raise CodecError("not a dictionary", name=name)
+    return found

@@ -1,0 +1,270 @@
+"""Plain rows: the one table an older program keeps, a row for each key, bytes as it wrote them.
+
+Law: the column `data` is bytes here, whatever type the table gives it: nothing is unpickled. A
+statement is a transaction of its own; on a connection that was given, a part of its owner's.
+`created` and `accessed` are local times without a zone, for the programs that delete by them.
+"""
+
+import contextlib
+import datetime as dt
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from holdfast.clock import monotonic, wall
+from holdfast.errors import KeyRejected
+from holdfast.store.sqlalchemy import errors
+from holdfast.store.sqlalchemy.addresses import is_in_memory, shown
+from holdfast.store.sqlalchemy.deadlines import bind as bound
+from holdfast.store.sqlalchemy.deadlines import free, limit
+from holdfast.store.sqlalchemy.faces import leave_after_fork
+from holdfast.store.sqlalchemy.links import Duplicate
+from holdfast.store.sqlalchemy.sockets import cut, went_dead
+from holdfast.store.sqlalchemy.table import create
+from holdfast.store.sqlalchemy.turns import Turns, turns_of
+
+__all__ = ["BYTES", "PlainTable", "make_missing"]
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+BYTES = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+"""The type of the column `data`: that of the older programs, but for MySQL's 64 KiB."""
+
+_TIMEOUT = 5.0  # seconds of one operation
+_PAGE = 1000
+
+
+class PlainTable:
+    """A table with the columns namespace, data, accessed and created; see `PlainStore`.
+
+    Args:
+        bind: An engine; or a connection, whose transaction this takes part in if there is one.
+        table: The table; `make_missing` makes it.
+    """
+
+    def __init__(self, bind: sa.Engine | sa.Connection, table: sa.Table) -> None:
+        self.name = f"{shown(bind.engine.url)} {table.fullname}"
+        self._bind, self._table = bind, table
+        self._data = sa.type_coerce(table.c.data, BYTES)
+        driver: Any = bind.dialect.dbapi
+        self._errors = (*errors.ERRORS, driver.Error)
+        self._turns = _Alone() if isinstance(bind, sa.Connection) else _turns_on(bind)
+
+    def get(self, key: str) -> bytes | None:
+        """See `PlainStore`."""
+        query = sa.select(self._data).where(self._is(key))
+        found = self._run(lambda connection: connection.execute(query).scalar_one_or_none())
+        return None if found is None else bytes(found)
+
+    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:  # noqa: ARG002 - rows know no ttl
+        """See `PlainStore`."""
+        while not self._update(value, self._is(key)):
+            if self._insert(key, value):
+                return
+
+    def delete(self, key: str) -> bool:
+        """See `PlainStore`."""
+        return self._change(self._table.delete().where(self._is(key)))
+
+    def swap(
+        self,
+        key: str,
+        old: bytes | None,
+        new: bytes | None,
+        ttl: float | None = None,  # noqa: ARG002 - rows know no ttl
+    ) -> bool:
+        """See `PlainStore`."""
+        if old is None:
+            return self.get(key) is None if new is None else self._insert(key, new)
+        same = sa.and_(self._is(key), self._data == sa.literal(old, BYTES))
+        if new is None:
+            return self._change(self._table.delete().where(same), once=True)
+        return self._update(new, same, once=True)
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """See `PlainStore`."""
+        column = self._table.c.namespace
+        query = sa.select(column).order_by(column).limit(_PAGE)
+        if prefix:
+            query = query.where(column.startswith(prefix, autoescape=True))
+        page = self._page(query)
+        while page:
+            yield from (key for key in page if key.startswith(prefix))
+            page = self._page(query.where(column > page[-1]))
+
+    def _page(self, query: sa.Select[Any]) -> Sequence[str]:
+        return self._run(lambda connection: connection.execute(query).scalars().all())
+
+    def close(self) -> None:
+        """Do nothing: the engine is its owner's."""
+
+    def _is(self, key: str) -> sa.ColumnElement[bool]:
+        column = self._table.c.namespace
+        longest = getattr(column.type, "length", None)
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise KeyRejected(f"{key!r} is no text a database takes") from None
+        if "\0" in key or (longest and len(key) > longest and self._bind.dialect.name != "sqlite"):
+            raise KeyRejected(
+                f"{key[:60]!r}: the column {column.name} has room for {longest} characters, no NUL"
+            )
+        return column == key
+
+    def _update(self, value: bytes, where: sa.ColumnElement[bool], *, once: bool = False) -> bool:
+        new = {"data": sa.literal(value, BYTES), "accessed": _now()}
+        return self._change(self._table.update().where(where).values(new), once=once)
+
+    def _insert(self, key: str, value: bytes) -> bool:
+        """Write a row that is not there yet; return whether it was done."""
+        self._is(key)
+        now = _now()
+        row = {"namespace": key, "data": sa.literal(value, BYTES), "accessed": now, "created": now}
+        try:
+            return self._change(self._table.insert().values(row), once=True)
+        except Duplicate:
+            return False
+
+    def _change(self, statement: sa.UpdateBase, *, once: bool = False) -> bool:
+        keeps = {"preserve_rowcount": True}
+        return self._run(
+            lambda connection: connection.execute(statement, execution_options=keeps).rowcount > 0,
+            once=once,
+        )
+
+    def _run(self, work: Work[T], *, once: bool = False) -> T:
+        """Return what `work` returns; see `errors` for what may be done again."""
+        until, tries = monotonic() + _TIMEOUT, 0
+        while True:
+            tries += 1
+            trial = _Trial()
+            try:
+                with self._turn(until):
+                    return self._try(work, until, trial)
+            except self._errors as error:
+                if errors.is_duplicate(error, self._bind.dialect):
+                    raise Duplicate from error
+                late, ours = monotonic() >= until, isinstance(self._bind, sa.Engine)
+                broke_first = trial.broken and not once and tries == 1
+                if ours and not late and (broke_first or errors.is_lost_race(error)):
+                    continue
+                raise errors.translated(
+                    self.name,
+                    error,
+                    late=late,
+                    unknown=once and trial.broken,
+                    timeout=_TIMEOUT,
+                ) from errors.root_of(error)
+
+    @contextlib.contextmanager
+    def _turn(self, until: float) -> Iterator[None]:
+        limit.until = until
+        if self._turns is None:
+            try:
+                yield
+            finally:
+                limit.until = math.inf
+            return
+        if not self._turns.take(max(until - monotonic(), 0)):
+            raise sa.exc.TimeoutError("other threads")
+        try:
+            yield
+        finally:
+            self._turns.give()
+            limit.until = math.inf
+
+    def _try(self, work: Work[T], until: float, trial: "_Trial") -> T:
+        if isinstance(self._bind, sa.Connection):
+            nested = self._bind.in_transaction()
+            with self._bind.begin_nested() if nested else self._bind.begin():
+                return work(self._bind)
+        leave_after_fork(self._bind)
+        with self._bind.connect() as connection:
+            _freshen(connection)
+            before = bound(connection.connection.driver_connection)
+            try:
+                with connection.begin():
+                    return work(connection)
+            except BaseException as error:
+                trial.broken = monotonic() >= until or not errors.is_answer(
+                    error, self._bind.dialect
+                )
+                raise
+            finally:
+                _let_rest(connection, before, broken=trial.broken)
+
+
+class _Trial:
+    """How far a statement came."""
+
+    broken = False
+
+
+class _Alone:
+    """One thread at a time: a connection is for one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def take(self, seconds: float) -> bool:
+        return self._lock.acquire(timeout=seconds)
+
+    def give(self) -> None:
+        self._lock.release()
+
+
+_turns: WeakKeyDictionary[sa.Engine, Turns | None] = WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+def _turns_on(engine: sa.Engine) -> Turns | None:
+    with _guard:
+        if engine not in _turns:
+            _turns[engine] = turns_of(engine, ours=not is_in_memory(engine.url))
+        return _turns[engine]
+
+
+def _freshen(connection: sa.Connection) -> None:
+    """Replace a resting connection that the server has ended meanwhile."""
+    while went_dead(connection.connection.driver_connection):
+        connection.invalidate()
+
+
+def _let_rest(connection: sa.Connection, before: Any, *, broken: bool) -> None:
+    if connection.invalidated or connection.closed:
+        return
+    driver = connection.connection.driver_connection
+    if broken:
+        cut(driver)
+        connection.invalidate()
+    else:
+        free(driver, before)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.fromtimestamp(wall())  # noqa: DTZ006 - as the programs that delete by it
+
+
+def make_missing(engine: sa.Engine, table: sa.Table) -> None:
+    """Make `table` unless it is there; that another process was quicker is no error.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    driver: Any = engine.dialect.dbapi
+    leave_after_fork(engine)
+    try:
+        create(engine, table, lambda _: None)
+    except (*errors.ERRORS, driver.Error) as error:
+        raise errors.translated(
+            f"{shown(engine.url)} {table.fullname}",
+            error,
+            late=False,
+            unknown=False,
+            timeout=_TIMEOUT,
+        ) from errors.root_of(error)
