@@ -10,6 +10,7 @@ from typing import Any
 
 from holdfast.compat.beaker import util
 from holdfast.compat.beaker.exceptions import MissingCacheParameter
+from holdfast.compat.beaker.file_values import FileValues
 from holdfast.compat.beaker.namespaces import OpenResourceNamespaceManager
 from holdfast.compat.beaker.synchronization import file_synchronizer
 from holdfast.compat.settings import tell
@@ -85,32 +86,26 @@ class FileNamespaceManager(_LocalNamespaceManager):
             digest_filenames=digest_filenames,
         )
         self._files = PlainFiles(self.file_dir, suffix=".cache")
+        self._key = _key_of(self.file)
         self._forget()
+
+    _replaced = False
 
     def _forget(self) -> None:
         self.flags: str | None = None
         self._data: bytes | None = None
-        self._hash: dict[Any, Any] | None = None
-        self._unreadable: CodecError | None = None
+        self._hash: MutableMapping[Any, Any] | None = None
 
-    def _get_hash(self) -> dict[Any, Any]:
+    def _get_hash(self) -> MutableMapping[Any, Any]:
         if self._hash is None:
-            self._hash = {} if self._data is None else self._decoded(self._data)
+            self._hash = FileValues(self._data, self.file, self.namespace)
         return self._hash
 
-    def _set_hash(self, values: dict[Any, Any]) -> None:
+    def _set_hash(self, values: MutableMapping[Any, Any]) -> None:
         self._hash = values
 
-    # decoded when somebody first looks, so never for who replaces them all
+    # read when somebody first looks, so never for who replaces them all
     hash = property(_get_hash, _set_hash)
-
-    def _decoded(self, data: bytes) -> dict[Any, Any]:
-        try:
-            return _dictionary(data, self.namespace)
-        except CodecError as error:
-            self._unreadable = error
-            tell(str(error), self.file)
-            return {}
 
     def file_exists(self, file: str) -> bool:
         """Return whether a file of this folder is there."""
@@ -118,15 +113,13 @@ class FileNamespaceManager(_LocalNamespaceManager):
 
     def do_open(self, flags: str, replace: bool) -> None:
         self._forget()
-        if replace:
-            self._hash = {}
-        else:
-            self._data = self._whole_file()
+        self._data = None if replace else self._whole_file()
+        self._replaced = replace
         self.flags = flags
 
     def _whole_file(self) -> bytes | None:
         try:
-            return self._files.get(_key_of(self.file))
+            return self._files.get(self._key)
         except StoreUnavailable as error:
             if isinstance(error.__cause__, PermissionError):
                 return None  # a file we may not read is as none, as it always was
@@ -135,20 +128,21 @@ class FileNamespaceManager(_LocalNamespaceManager):
     def do_close(self) -> None:
         try:
             # Who only held the lock has looked at nothing, and changed nothing.
-            if self.flags in ("c", "w") and self._hash is not None:
-                self._files.put(_key_of(self.file), encode(self._hash, name=self.namespace))
+            if self.flags in ("c", "w") and (self._hash is not None or self._replaced):
+                values = self.hash
+                if not isinstance(values, FileValues):  # a subclass has its own
+                    values = FileValues(None, self.file, self.namespace)
+                    values.update(self.hash)
+                self._files.put(self._key, values.to_bytes())
         finally:
             self._forget()
 
     def do_remove(self) -> None:
-        self._files.delete(_key_of(self.file))
+        self._files.delete(self._key)
         self._forget()
 
     def __getitem__(self, key: Any) -> Any:
-        try:
-            return self.hash[key]
-        except KeyError:
-            raise KeyError(key) from self._unreadable
+        return self.hash[key]
 
     def __contains__(self, key: Any) -> Any:
         return key in self.hash
@@ -161,13 +155,6 @@ class FileNamespaceManager(_LocalNamespaceManager):
 
     def keys(self) -> Any:
         return self.hash.keys()
-
-
-def _dictionary(data: bytes, name: str) -> dict[Any, Any]:
-    values = decode(data)
-    if not isinstance(values, dict):
-        raise CodecError("not a dictionary", name=name)
-    return values
 
 
 def _key_of(file: str) -> str:
