@@ -341,7 +341,7 @@ def test_a_stream_writes_for_who_holds_a_token(site: Site) -> None:
 
 
 def test_a_file_stays_the_servers_own(site: Site) -> None:
-    wrapped: list[object] = []
+    wrapped: list[Any] = []
 
     class Wrapper:
         def __init__(self, file: Any, size: int = 4096) -> None:
@@ -358,8 +358,7 @@ def test_a_file_stays_the_servers_own(site: Site) -> None:
 
     app = site.app(view)
     request = Request.blank("/", environ={"wsgi.file_wrapper": Wrapper})
-    answer: Any = request.call_application(app)
-    _, headers, body = answer
+    _, headers, body = request.call_application(app)
     try:
         assert body is wrapped[0]
         assert any(name == "Set-Cookie" for name, _ in headers)

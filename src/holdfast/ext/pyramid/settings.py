@@ -6,7 +6,7 @@ Law: no I/O. What a text means follows from the type of its option. What means n
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, get_type_hints
 
@@ -81,7 +81,9 @@ class _Texts:
         """Let an error that begins with an option begin with its key."""
         try:
             yield
-        except (ConfigError, TypeError) as error:
+        except ConfigError as error:
+            if str(error).startswith(self.prefix):
+                raise
             colon = "" if re.match(r"\w+[=:]", str(error)) else "*: "
             raise ConfigError(f"{self.prefix}{colon}{error}") from error
 
@@ -126,7 +128,7 @@ def limits_from(settings: Mapping[str, Any], resolve: Resolve) -> Limits | None:
     rates, url = texts.take("rates"), texts.take("url")
     if url is None:
         raise ConfigError(f"{LIMIT}url: say where to count, such as redis://localhost/0")
-    proxies = texts.take("trusted_proxies", list[str] | tuple[str, ...], default=())
+    proxies = texts.take("trusted_proxies", Sequence[str], default=())
     with texts.named():
         key = _key(
             texts.take("key", default="address"), by_address(trusted_proxies=proxies), resolve
