@@ -15,7 +15,7 @@ from holdfast.compat.beaker.crypto import (
 )
 from holdfast.compat.beaker.exceptions import BeakerException, InvalidCryptoBackendError
 from holdfast.compat.beaker.session_header import _session_id
-from holdfast.compat.beaker.signed_cookie import InvalidSignature, cookies_of, own_value
+from holdfast.compat.beaker.signed_cookie import InvalidSignature, own_value
 from holdfast.compat.beaker.stored_session import Session, _checked_timeout
 
 __all__ = ["CookieSession"]
@@ -85,7 +85,7 @@ class CookieSession(Session):
         self.save_atime = save_accessed_time
         self.cookie_expires = cookie_expires
         self.encrypt_key = encrypt_key
-        self.validate_key = validate_key
+        self.validate_key = self._signing = validate_key
         self.encrypt_nonce_size = get_nonce_size(encrypt_nonce_bits)
         self.request["set_cookie"] = False
         self.secure = secure
@@ -97,10 +97,8 @@ class CookieSession(Session):
         if validate_key is None:
             raise BeakerException("No validate_key specified for Cookie only Session.")
         _checked_timeout(timeout, save_accessed_time)
-        header = request.get("cookie", "")
-        self.cookie = cookies_of(header, validate_key)
         self["_id"] = _session_id()
-        came = own_value(self.cookie, key, header)
+        came = own_value(key, request.get("cookie", ""), validate_key)
         self.is_new = came is None
         if not self.is_new:
             self._load_cookie(came)

@@ -12,6 +12,7 @@ from typing import Any
 
 from holdfast.compat.beaker.cookie import SimpleCookie
 from holdfast.compat.beaker.exceptions import BeakerException
+from holdfast.compat.beaker.signed_cookie import cookies_of
 
 __all__ = ["months", "weekdays"]
 
@@ -49,14 +50,12 @@ class CarriedSession(_ConfigurableSession):
     Attributes:
         request: A dict: `cookie` is the header that came, `cookie_out` what Set-Cookie will say,
             and `set_cookie` whether it will be sent.
-        cookie: All cookies that came, and ours.
-        key: The name of ours.
+        key: The name of the cookie.
         cookie_expires: When the browser forgets it: True is when it closes, False is never; else a
             time, or how long from now (a `timedelta`, or seconds).
     """
 
     request: dict[str, Any]
-    cookie: SimpleCookie
     key: str
     cookie_expires: Any
     secure: Any
@@ -64,6 +63,19 @@ class CarriedSession(_ConfigurableSession):
     samesite: Any
     id: Any
     use_cookies: bool = True
+    _signing: str | None = None  # the secret of the cookie, if it has one
+    _cookie: SimpleCookie | None = None
+
+    @property
+    def cookie(self) -> Any:
+        """All cookies that came, and ours; read when somebody asks."""
+        if self._cookie is None:
+            self._cookie = cookies_of(self.request.get("cookie"), self._signing)
+        return self._cookie
+
+    @cookie.setter
+    def cookie(self, cookie: SimpleCookie) -> None:
+        self._cookie = cookie
 
     @property
     def created(self) -> Any:

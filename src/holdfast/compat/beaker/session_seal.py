@@ -6,7 +6,7 @@ is none to be had is an error, never plain text.
 """
 
 import os
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from typing import Any
 
 from holdfast.compat.beaker import crypto
@@ -19,12 +19,12 @@ __all__ = ["opened", "sealed"]
 def sealed(session: Any, data: dict[Any, Any]) -> str:
     """Return `data` as text, by the serializer and keys of `session`."""
     if not session.encrypt_key:
-        return b64encode(session.serializer.dumps(data)).decode("ascii")
+        return _base64(session.serializer.dumps(data))
     size, length = session.encrypt_nonce_size
-    nonce = b64encode(os.urandom(size)).decode("ascii")[:length]
+    nonce = _base64(os.urandom(size))[:length]
     key = _key(session, nonce)
     ciphertext = session.crypto_module.aesEncrypt(session.serializer.dumps(data), key)
-    return nonce + b64encode(ciphertext).decode("ascii")
+    return nonce + _base64(ciphertext)
 
 
 def opened(session: Any, record: Any) -> dict[Any, Any]:
@@ -45,12 +45,16 @@ def _opened(session: Any, record: Any) -> Any:
         record = record.decode("ascii")
     if not session.encrypt_key:
         if isinstance(record, dict):  # Beaker 1.10 encoded only what it encrypted
-            return record
-        return session.serializer.loads(b64decode(record.encode("ascii")))
+            return record.copy()
+        return session.serializer.loads(a2b_base64(record))
     _, length = session.encrypt_nonce_size
     key = _key(session, record[:length])
-    ciphertext = b64decode(record[length:].encode("ascii"))
+    ciphertext = a2b_base64(record[length:])
     return session.serializer.loads(session.crypto_module.aesDecrypt(ciphertext, key))
+
+
+def _base64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
 def _key(session: Any, nonce: str) -> bytes:

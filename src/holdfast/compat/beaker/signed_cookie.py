@@ -6,6 +6,8 @@ put into the header, however broken, does not hide a cookie of ours.
 """
 
 import hmac
+import re
+from functools import cache
 from http.cookies import BaseCookie, CookieError
 from typing import Any
 
@@ -42,19 +44,24 @@ class SignedCookie(SimpleCookie):
     def value_decode(self, val: str) -> tuple[Any, str]:
         """Return the value without its signature, or `InvalidSignature`, beside what came."""
         val = val.strip('"')
-        if not val:
-            return None, val
-        signature, value = val[:_DIGITS], val[_DIGITS:]
-        if hmac.compare_digest(_bytes(self._sign(value)), _bytes(signature)):
-            return value, val
-        return InvalidSignature, val
+        return _verified(self.secret, val), val
 
     def value_encode(self, val: Any) -> tuple[str, str]:
         """Return the value, and what travels: the signature before it."""
-        return str(val), f"{self._sign(val)}{val}"
+        return str(val), f"{_signature(self.secret, val)}{val}"
 
-    def _sign(self, value: str) -> str:
-        return hmac.digest(self.secret, _bytes(value), "sha1").hex()
+
+def _verified(secret: bytes, val: str) -> Any:
+    if not val:
+        return None
+    signature, value = val[:_DIGITS], val[_DIGITS:]
+    if hmac.compare_digest(_signature(secret, value).encode(), _bytes(signature)):
+        return value
+    return InvalidSignature
+
+
+def _signature(secret: bytes, value: str) -> str:
+    return hmac.digest(secret, _bytes(value), "sha1").hex()
 
 
 def _bytes(text: str) -> bytes:
@@ -69,19 +76,35 @@ def cookies_of(header: str | None, secret: str | None) -> SimpleCookie:
         return SignedCookie(secret) if secret else SimpleCookie()
 
 
-def own_value(cookies: SimpleCookie, key: str, header: str | None) -> Any:
+def own_value(key: str, header: str | None, secret: str | None) -> Any:
     """Return the value of the cookie `key`, `InvalidSignature`, or None if there is none.
 
-    `http.cookies` gives up a header at its first fault, and keeps only the last of several cookies
-    of one name: where that gives nothing good, each part of the header is tried, the last first.
+    Of several cookies of that name the last counts, as it does in `http.cookies`; the last whose
+    signature is good, where they are signed.
     """
+    if not header or key not in header:
+        return None
+    plain = _only_one(key).search(header) if header.count(key) == 1 and '"' not in header else None
+    if plain:  # the usual case: no need to read what is not ours
+        value = plain.group(1)
+        return _verified(secret.encode(), value) if secret else value
+    cookies = cookies_of(header, secret)
     found = cookies[key].value if key in cookies else None
-    if found or not header:
-        return found
+    if secret and found is InvalidSignature:
+        return _last_good(key, header, secret) or found
+    return found
+
+
+def _last_good(key: str, header: str, secret: str) -> Any:
     for part in reversed(header.split(";")):
         name, _, coded = part.strip().partition("=")
         if name == key:
-            value = cookies.value_decode(coded)[0]
+            value = _verified(secret.encode(), coded.strip('"'))
             if value:
                 return value
-    return found
+    return None
+
+
+@cache
+def _only_one(key: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|;)\s*{re.escape(key)}=([\w+/=.-]*)\s*(?:;|$)", re.ASCII)

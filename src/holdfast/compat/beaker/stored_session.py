@@ -4,7 +4,6 @@ Law: an id that a client brings and that names no record is never used. What two
 kept of both. A record that is gone stays gone. `settings.UNSAFE` names what asks for the old ways.
 """
 
-import re
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +20,7 @@ from holdfast.compat.beaker.session_header import CarriedSession, _session_id
 from holdfast.compat.beaker.session_merge import merge
 from holdfast.compat.beaker.session_record import forget, look, write
 from holdfast.compat.beaker.session_seal import opened, sealed
-from holdfast.compat.beaker.signed_cookie import cookies_of, own_value
+from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
 from holdfast.errors import CodecError
 
@@ -30,7 +29,7 @@ __all__ = ["Session"]
 _MARGIN = 120
 """Seconds a server keeps a record beyond its timeout, which is judged when it is read."""
 
-_names_nothing = re.compile(r"[\x00-\x1f\x7f]|\A\Z|.{201}", re.DOTALL).search
+_LONGEST_ID = 200
 
 
 class Session(CarriedSession):
@@ -119,7 +118,7 @@ class Session(CarriedSession):
         self.cookie_expires = cookie_expires
         self._set_serializer(data_serializer)
         self.was_invalidated = False
-        self.secret = secret
+        self.secret = self._signing = secret
         self.secure = secure
         self.httponly = httponly
         self.samesite = samesite
@@ -151,11 +150,8 @@ class Session(CarriedSession):
             self.serializer = data_serializer
 
     def _read_cookie(self, header: str | None) -> None:
-        self.cookie = cookies_of(header, self.secret)
-        if self.id:
-            return
-        came = own_value(self.cookie, self.key, header)
-        if isinstance(came, str) and not _names_nothing(came):
+        came = None if self.id else own_value(self.key, header, self.secret)
+        if came and came.isprintable() and len(came) <= _LONGEST_ID:  # else it names no record
             self.id = self._brought = came
 
     def _load_or_begin(self) -> None:
@@ -227,7 +223,8 @@ class Session(CarriedSession):
         else:
             self.last_accessed = None if self.is_new else data.get("_accessed_time")
             self._origin, self._text = self.id, text
-            self._take({**data, "_accessed_time": now})
+            data["_accessed_time"] = now
+            self._take(data)
 
     def _readable(self, text: Any) -> Any:
         if text is None:
@@ -252,7 +249,7 @@ class Session(CarriedSession):
 
     def _take(self, data: dict[Any, Any]) -> None:
         self.update(data)
-        self.accessed_dict = data.copy()
+        self.accessed_dict = data
 
     def _forget_past(self) -> None:
         self._origin = self._text = None
