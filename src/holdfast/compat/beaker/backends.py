@@ -22,16 +22,23 @@ from holdfast.compat.beaker.exceptions import BeakerException, InvalidCacheBacke
 
 __all__ = ["EXTENSIONS", "clsmap"]
 
+_EXT = "holdfast.compat.beaker.ext"
 EXTENSIONS = {
-    "ext:memcached": "memcached:MemcachedNamespaceManager",
-    "ext:database": "database:DatabaseNamespaceManager",
-    "ext:sqla": "sqla:SqlaNamespaceManager",
-    "ext:google": "google:GoogleNamespaceManager",
-    "ext:mongodb": "mongodb:MongoNamespaceManager",
-    "ext:redis": "redisnm:RedisNamespaceManager",
-    "ext:rediscluster": "redisclusternm:RedisClusterNamespaceManager",
+    "ext:memcached": f"{_EXT}.memcached:MemcachedNamespaceManager",
+    "ext:database": f"{_EXT}.database:DatabaseNamespaceManager",
+    "ext:sqla": f"{_EXT}.sqla:SqlaNamespaceManager",
+    "ext:google": f"{_EXT}.google:GoogleNamespaceManager",
+    "ext:mongodb": f"{_EXT}.mongodb:MongoNamespaceManager",
+    "ext:redis": f"{_EXT}.redisnm:RedisNamespaceManager",
+    "ext:rediscluster": f"{_EXT}.redisclusternm:RedisClusterNamespaceManager",
+    "ext:tcjson": "holdfast.compat.tcjson:TokyoCabinetManager",
 }
-"""Where in `holdfast.compat.beaker.ext` a kind is."""
+"""Where a kind is; the last one is not of Beaker's own."""
+
+_OWN = "beaker.ext."  # what Beaker's entry points name, should it be installed: we have those
+EXTENSIONS |= {
+    name: EXTENSIONS[f"ext:{name}"] for name in ("memcached", "database", "sqla", "google")
+}
 
 
 class _Known(dict[str, Any]):
@@ -39,8 +46,8 @@ class _Known(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         module, manager = EXTENSIONS[name].split(":")
-        loaded = importlib.import_module(f"holdfast.compat.beaker.ext.{module}")
-        return self.setdefault(name, getattr(loaded, manager))
+        found = self[name] = getattr(importlib.import_module(module), manager)
+        return found
 
 
 class _backends(MutableMapping[str, Any]):
@@ -90,6 +97,8 @@ class _backends(MutableMapping[str, Any]):
 
     def _init(self) -> None:
         for entry_point in importlib.metadata.entry_points(group="beaker.backends"):
+            if entry_point.value.startswith(_OWN):
+                continue
             try:
                 self._add(entry_point)
             except (InvalidCacheBackendError, SyntaxError):

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from holdfast.compat.beaker import container, util
-from holdfast.compat.beaker.backends import EXTENSIONS, _backends, clsmap
+from holdfast.compat.beaker.backends import _backends, clsmap
 from holdfast.compat.beaker.container import Value
 from holdfast.compat.beaker.exceptions import BeakerException, InvalidCacheBackendError
 
@@ -41,7 +41,7 @@ cache_regions: dict[str, dict[str, Any]] = {}
 cache_managers: dict[str, "Cache"] = {}
 """The caches that were made, by their names and options."""
 
-_MODULES = {where.partition(":")[0] for where in EXTENSIONS.values()}
+_MODULES = ["memcached", "database", "sqla", "google", "mongodb", "redisnm", "redisclusternm"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from holdfast.compat.beaker.namespaces import NamespaceManager
 from holdfast.compat.settings import tell
 
 __all__ = ["Value"]
@@ -140,7 +141,10 @@ class Value:
     def _get_value(self) -> tuple[float, float | None, Any]:
         """Return the times and the value; called with the read lock held."""
         namespace = self.namespace
-        found = namespace._find(self.key)  # noqa: SLF001 - a manager's second face, for us
+        if isinstance(namespace, NamespaceManager):
+            found = namespace._find(self.key)  # noqa: SLF001 - a manager's second face, for us
+        else:  # whatever behaves as one will do
+            found = NamespaceManager._find(namespace, self.key)  # noqa: SLF001 - the same
         if type(found) is tuple and len(found) == 3:
             return found
         return self._older_form(found)
