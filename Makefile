@@ -30,9 +30,10 @@ $(VENV)/.test: $(VENV)/.demo
 	@touch $@
 
 # The libraries whose applications must run unchanged, apart: they bring drivers that clash with ours.
-$(VENV)/.seeds: tests/compat/seeds.txt | $(BIN)/python
+$(VENV)/.seeds: tests/compat/seeds.txt pyproject.toml | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/seeds
 	$(VENV)/seeds/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/compat/seeds.txt
+	$(VENV)/seeds/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
