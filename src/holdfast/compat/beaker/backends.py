@@ -31,7 +31,7 @@ EXTENSIONS = {
     "ext:mongodb": f"{_EXT}.mongodb:MongoNamespaceManager",
     "ext:redis": f"{_EXT}.redisnm:RedisNamespaceManager",
     "ext:rediscluster": f"{_EXT}.redisclusternm:RedisClusterNamespaceManager",
-    "ext:tcjson": "holdfast.compat.tcjson:TokyoCabinetManager",
+    "ext:tcjson": f"{_EXT}.tcjson:TokyoCabinetManager",
 }
 """Where a kind is; the last one is not of Beaker's own."""
 

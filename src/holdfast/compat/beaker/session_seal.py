@@ -16,9 +16,15 @@ from holdfast.errors import CodecError
 __all__ = ["opened", "sealed"]
 
 
-def sealed(session: Any, data: dict[Any, Any]) -> str:
-    """Return `data` as text, by the serializer and keys of `session`."""
+def sealed(session: Any, data: dict[Any, Any]) -> Any:
+    """Return `data` as text, by the serializer and keys of `session`.
+
+    A manager whose values others read as they are (`as_plain`) is given a copy of the data itself.
+    """
     if not session.encrypt_key:
+        as_plain = getattr(getattr(session, "namespace_class", None), "as_plain", None)
+        if as_plain is not None:
+            return as_plain(data)
         return _base64(session.serializer.dumps(data))
     size, length = session.encrypt_nonce_size
     nonce = _base64(os.urandom(size))[:length]

@@ -40,7 +40,6 @@ class TokyoCabinetManager(NamespaceManager):
         ConfigError: It has no port, or one that is none.
     """
 
-    plain_values = True  # a session gives its dictionary as it is
     stores: ClassVar[SyncDict] = SyncDict()
 
     def __init__(
@@ -58,6 +57,11 @@ class TokyoCabinetManager(NamespaceManager):
         self.lock_dir = lock_dir or (data_dir and f"{data_dir}/container_tcd_lock")
         self.store: TyrantStore = self.stores.get(url, _store_at, url)
         self._seen: dict[str, bytes] = {}
+
+    @staticmethod
+    def as_plain(data: object) -> object:
+        """Return a copy of a session's data as it will be read: lists for tuples."""
+        return _listed(data)
 
     def get_creation_lock(self, key: Any) -> Any:
         """Return the lock of the namespace, for threads and processes of this machine."""

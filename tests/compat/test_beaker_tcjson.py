@@ -4,14 +4,17 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from holdfast.compat import settings
+from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.container import Value
 from holdfast.compat.beaker.exceptions import MissingCacheParameter
+from holdfast.compat.beaker.ext.tcjson import TokyoCabinetManager
+from holdfast.compat.beaker.session import Session
 from holdfast.compat.pytyrant import PyTyrant
-from holdfast.compat.tcjson import TokyoCabinetManager
 from holdfast.errors import CodecError, ConfigError, StoreUnavailable
 from servers.tyrant import Tyrant, run_tyrant
 
@@ -145,6 +148,38 @@ def test_the_lock_of_a_creation_lies_in_a_file_where_there_is_a_folder(
     lock.acquire_write_lock()
     lock.release_write_lock()
     assert len(list((tmp_path / "container_tcd_lock").rglob("*.lock"))) == 1
+
+
+def test_a_session_is_one_object_that_others_read_and_write(url: str, other: PyTyrant) -> None:
+    options: dict[str, Any] = {"type": "ext:tcjson", "url": url}
+    request: dict[str, object] = {}
+    session = Session(request, **options)
+    session["cart"] = ["tea", ("milk", 2)]
+    session.save()
+    record = json.loads(other[f"{session.id}_session"])
+    assert record["cart"] == ["tea", ["milk", 2]]
+    assert {"_creation_time", "_accessed_time", "_path", "_domain"} <= set(record)
+
+    record["from"] = "another language"
+    other[f"{session.id}_session"] = json.dumps(record)
+    cookie = str(request["cookie_out"])
+    again = Session({"cookie": cookie}, **options)
+    assert (again["from"], again["cart"]) == ("another language", ["tea", ["milk", 2]])
+    again["cart"].append("sugar")
+    record["meanwhile"] = True
+    other[f"{session.id}_session"] = json.dumps(record)
+    again.save()
+    merged = json.loads(other[f"{session.id}_session"])
+    assert (merged["meanwhile"], merged["cart"][-1]) == (True, "sugar")
+    again.delete()
+    assert not list(other)
+
+
+def test_a_cache_of_this_type(url: str, other: PyTyrant) -> None:
+    cache = CacheManager(type="ext:tcjson", url=url).get_cache("templates", expire=60)
+    assert cache.get("page", createfunc=lambda: {"title": "x"}) == {"title": "x"}
+    assert json.loads(other["templates_page"])[1:] == [60, {"title": "x"}]
+    assert cache.get("page") == {"title": "x"}
 
 
 def test_a_missing_or_wrong_url_says_the_fix() -> None:
