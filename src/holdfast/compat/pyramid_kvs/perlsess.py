@@ -1,0 +1,103 @@
+"""`request.perlsess` of pyramid_kvs: the session of a Perl program beside us, read-only.
+
+Law: nothing is written, and nothing in the record is run. A session that is not there, or cannot be
+read, is an empty one.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from holdfast.compat.pyramid_kvs.kvs import KVS
+from holdfast.compat.pyramid_kvs.options import options_of
+from holdfast.errors import KeyRejected
+
+__all__ = ["PerlSession"]
+
+_log = logging.getLogger(__name__)
+
+
+class PerlSession:
+    """A mapping of what Perl froze; see `holdfast.codec.storable` for what becomes of its values.
+
+    Attributes:
+        cookie_name: The cookie that holds the record's key.
+        client: The `KVS` it lies in.
+    """
+
+    cookie_name: str | None = None
+    client: Any = None
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self._session_key = request.cookies.get(self.cookie_name)
+        self._session_data = self._read()
+
+    def _read(self) -> dict[Any, Any]:
+        try:
+            found = self.client.get(self._session_key)
+        except (KeyRejected, UnicodeError):  # a cookie holds anything
+            found = None
+        if isinstance(found, dict):
+            return found
+        _log.warning("no session of Perl could be read")
+        return {}
+
+    def __call__(self, request: object) -> "PerlSession":  # noqa: ARG002 - as it was
+        """Return itself."""
+        return self
+
+    @classmethod
+    def connect(cls, settings: Mapping[str, Any]) -> None:
+        """Take `kvs.perlsess` of the settings, while Pyramid is configured."""
+        defaults = {"key_prefix": "perlsess::", "codec": "storable"}
+        options = defaults | options_of(settings, "kvs.perlsess")
+        cls.cookie_name = options.pop("cookie_name", "session_id")
+        cls.client = KVS(**options)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._session_data[key]
+
+    def __len__(self) -> int:
+        return len(self._session_data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._session_data
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._session_data)
+
+    def __repr__(self) -> str:
+        return repr(self._session_data)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value under `key`, or `default`."""
+        return self._session_data.get(key, default)
+
+    def has_key(self, key: object) -> bool:
+        """Return whether there is such a name."""
+        return key in self._session_data
+
+    def keys(self) -> Any:
+        """Return the names."""
+        return self._session_data.keys()
+
+    def values(self) -> Any:
+        """Return the values."""
+        return self._session_data.values()
+
+    def items(self) -> Any:
+        """Return names with their values."""
+        return self._session_data.items()
+
+    def iterkeys(self) -> Iterator[Any]:
+        """Return an iterator over the names."""
+        return iter(self._session_data)
+
+    def itervalues(self) -> Iterator[Any]:
+        """Return an iterator over the values."""
+        return iter(self._session_data.values())
+
+    def iteritems(self) -> Iterator[Any]:
+        """Return an iterator over names with their values."""
+        return iter(self._session_data.items())
