@@ -7,6 +7,7 @@ is none to be had is an error, never plain text.
 
 import os
 from binascii import a2b_base64, b2a_base64
+from copy import deepcopy
 from typing import Any
 
 from holdfast.compat.beaker import crypto
@@ -51,7 +52,7 @@ def _opened(session: Any, record: Any) -> Any:
         record = record.decode("ascii")
     if not session.encrypt_key:
         if isinstance(record, dict):  # Beaker 1.10 encoded only what it encrypted
-            return record.copy()
+            return deepcopy(record)  # what was read must not change with the session
         return session.serializer.loads(a2b_base64(record))
     _, length = session.encrypt_nonce_size
     key = _key(session, record[:length])
