@@ -10,22 +10,22 @@ their writes (`cas`), so no clock is asked, and what other clients wrote is judg
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from holdfast.bridge import drive
 from holdfast.clock import Clock, monotonic, wall
-from holdfast.errors import ConfigError, KeyRejected, StoreError, StoreUnavailable
+from holdfast.errors import ConfigError, StoreError, StoreUnavailable
 from holdfast.lifetimes import PerProcess
 from holdfast.store.memcached import wire
 from holdfast.store.memcached.faults import Fault, Unreached, translated
 from holdfast.store.memcached.links import Links
 from holdfast.store.memcached.nodes import Access, Node
 from holdfast.store.memcached.plain_flags import Flagged, form_of
-from holdfast.store.memcached.plain_servers import Server, places
+from holdfast.store.memcached.plain_servers import Server, checked, places
 from holdfast.store.memcached.wire import Refusal, Reply, Request, Row, Then
 
 __all__ = ["Flagged", "PlainMemcached"]
 
-_LONGEST_KEY = 250  # bytes
 _LONGEST = 30 * 24 * 3600  # seconds; a larger number is a time of day to the server
 _LAST = 2**31 - 1  # the last second a server can be told
 _GONE = (0, -1)  # flags and exptime of a row that is gone as soon as it is written
@@ -79,7 +79,7 @@ class PlainMemcached:
         nodes = self._nodes(key)
         for these in [(node,) for node in nodes] if self._places.copies else [nodes]:
             try:
-                reply = self._ask(these, _fetch(key, within))
+                _, reply = self._ask(these, _fetch(key, within))
             except StoreUnavailable:
                 if not self._places.copies or these[0] == nodes[-1]:
                     raise
@@ -131,13 +131,15 @@ class PlainMemcached:
             return wire.cas(key, value, mark, there.cas)
 
         while True:
-            reply = self._ask(nodes, _fetch(key, within), then=over)
+            node, reply = self._ask(nodes, _fetch(key, within), then=over)
             if isinstance(reply, dict) or reply == wire.STORED:
                 break
             # The server did nothing: another was quicker. But what he wrote may be `old` again.
-        if holds and self._places.copies and len(nodes) > 1:
+        if holds and self._places.copies:
             more = wire.delete(key) if removes else wire.store(b"set", key, value, mark)
-            self._tell(nodes, more)
+            others = [other for other in nodes if other != node]
+            with suppress(StoreError):  # as in `_tell`: one that was reached is enough
+                self._tell(others, more)
         return holds
 
     def count(self, key: str, by: int = 1) -> int | None:
@@ -155,13 +157,13 @@ class PlainMemcached:
         Raises:
             StoreError: A server was not told; what it keeps may still be there.
         """
-        asked = wire.store(b"set", _checked(within), b"1", (0, 0))
+        asked = wire.store(b"set", checked(within), b"1", (0, 0))
 
         def look(_: Reply) -> Request:
             return wire.fetch((within,))
 
         for node in self._places.all:
-            reply = self._ask((node,), asked, then=look)
+            _, reply = self._ask((node,), asked, then=look)
             row, _ = _found(reply, within, "")
             if row is not None and row.cas == _NO_CAS:
                 raise StoreUnavailable(self.name, f"{node} was started with -C: clear needs cas")
@@ -180,7 +182,7 @@ class PlainMemcached:
         self._links.close()
 
     def _nodes(self, key: str) -> Sequence[Node]:
-        return self._places.of(_checked(key))
+        return self._places.of(checked(key))
 
     def _mark(self, value: bytes, ttl: float | None) -> tuple[int, int]:
         """Return flags and exptime."""
@@ -199,12 +201,12 @@ class PlainMemcached:
             StoreError: There is none.
         """
         if not self._places.copies:
-            return [self._ask(nodes, request, once=once)]
+            return [self._ask(nodes, request, once=once)[1]]
         replies: list[Reply] = []
         fault: StoreError | None = None
         for node in nodes:
             try:
-                replies.append(self._ask((node,), request, once=once))
+                replies.append(self._ask((node,), request, once=once)[1])
             except StoreError as error:
                 fault = error
         if not replies and fault is not None:
@@ -218,8 +220,8 @@ class PlainMemcached:
         *,
         once: bool = False,
         then: Then | None = None,
-    ) -> Reply:
-        """Return the last reply of the first server that can be reached.
+    ) -> tuple[Node, Reply]:
+        """Return the first server that can be reached, and its last reply.
 
         What is asked `once` or by `then` must not be done twice.
 
@@ -247,7 +249,7 @@ class PlainMemcached:
                 raise error from error.__cause__
             if isinstance(last, Refusal):
                 raise self._error(node, last, size=len(asked[-1].data))
-            return last
+            return node, last
         raise error from error.__cause__
 
     def _error(
@@ -261,26 +263,8 @@ class PlainMemcached:
         return bool(self._resting) and self._resting.get(node, 0.0) > monotonic()
 
 
-def _checked(key: str) -> str:
-    """Return `key` if it is one; a line's end in it would be a command to the server.
-
-    Raises:
-        KeyRejected: It is not.
-    """
-    try:
-        data = key.encode()
-    except UnicodeEncodeError:
-        data = b""
-    if not 0 < len(data) <= _LONGEST_KEY or any(byte <= 32 or byte == 127 for byte in data):
-        raise KeyRejected(
-            f"{key[:60]!r} is no key of memcached: 1 to {_LONGEST_KEY} bytes of UTF-8,"
-            " no spaces, no control characters"
-        )
-    return key
-
-
 def _fetch(key: str, within: str) -> Request:
-    return wire.fetch((key, _checked(within)) if within else (key,))
+    return wire.fetch((key, checked(within)) if within else (key,))
 
 
 def _found(reply: Reply, key: str, within: str) -> tuple[Row | None, Row | None]:

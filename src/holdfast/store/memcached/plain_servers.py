@@ -10,13 +10,14 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, KeyRejected
 from holdfast.store.memcached.nodes import Node
 from holdfast.store.memcached.plain_rings import ring
 
-__all__ = ["Places", "places"]
+__all__ = ["Places", "Server", "checked", "places"]
 
 _PORT = 11211
+_LONGEST_KEY = 250  # bytes
 _TRIES = 10  # servers that python-memcached asks before it gives up
 
 Server = str | tuple[str, int]
@@ -66,6 +67,24 @@ def places(
     return Places(nodes, lambda key: _tried(key, buckets, least))
 
 
+def checked(key: str) -> str:
+    """Return `key` if it is one; a line's end in it would be a command to the server.
+
+    Raises:
+        KeyRejected: It is not.
+    """
+    try:
+        data = key.encode()
+    except UnicodeEncodeError:
+        data = b""
+    if not 0 < len(data) <= _LONGEST_KEY or any(byte <= 32 or byte == 127 for byte in data):
+        raise KeyRejected(
+            f"{key[:60]!r} is no key of memcached: 1 to {_LONGEST_KEY} bytes of UTF-8,"
+            " no spaces, no control characters"
+        )
+    return key
+
+
 def _tried(key: str, buckets: Sequence[Node], least: int) -> list[Node]:
     """Return the servers that python-memcached tries for a key, each once."""
     tried: dict[Node, None] = {}
@@ -106,8 +125,8 @@ def _weighed(server: Server) -> tuple[Node, int]:
 def _parts(text: str) -> list[str]:
     """Return host, and port and weight where they are there."""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return [host, *rest.removeprefix(":").split(":")] if rest else [host]
+        host, ends, rest = text[1:].partition("]")
+        return [host if ends else "", *(rest.removeprefix(":").split(":") if rest else ())]
     try:
         return [str(ipaddress.IPv6Address(text))]
     except ValueError:
