@@ -5,7 +5,7 @@ response begins, and only if the application has touched it.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from holdfast.compat.beaker.cache import CacheManager
@@ -39,8 +39,7 @@ __all__ = [
 beaker_session: Any = paste_proxy("Beaker Session")
 """The session of the request that runs, where Paste's registry is used; else None."""
 
-_Environ = MutableMapping[str, Any]
-_Application = Callable[[_Environ, Callable[..., Any]], Iterable[bytes]]
+_Application = Callable[..., Iterable[bytes]]
 
 _PREFIXES = ("beaker.session.", "session.", "session_")
 
@@ -86,7 +85,9 @@ class SessionMiddleware:
         self.wrap_app = self.app = wrap_app
         self.environ_key = environ_key
 
-    def __call__(self, environ: _Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         session = SessionObject(environ, **self.options)
         registry = environ.get("paste.registry")
         if registry and registry.reglist:

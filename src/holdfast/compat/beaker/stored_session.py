@@ -22,7 +22,7 @@ from holdfast.compat.beaker.session_record import forget, look, write
 from holdfast.compat.beaker.session_seal import opened, sealed
 from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
-from holdfast.errors import CodecError
+from holdfast.errors import CodecError, KeyRejected
 
 __all__ = ["Session"]
 
@@ -208,14 +208,17 @@ class Session(CarriedSession):
         now = time.time()
         if self.use_cookies:
             self.request["set_cookie"] = True
-        self.namespace.acquire_read_lock()
-        try:
-            self.clear()
-            text = look(self.namespace)
-            data = self._readable(text)
-        finally:
-            self.namespace.release_read_lock()
+        self.clear()
         self._forget_past()
+        try:
+            text = self._look()
+        except KeyRejected:
+            if self.id != self._brought:
+                raise
+            self._create_id()  # the client's names no record, whatever the store
+            self.load()
+            return
+        data = self._readable(text)
         if not data:
             self._begin(now)
         elif self._timed_out(data, now):
@@ -225,6 +228,13 @@ class Session(CarriedSession):
             self._origin, self._text = self.id, text
             data["_accessed_time"] = now
             self._take(data)
+
+    def _look(self) -> Any:
+        self.namespace.acquire_read_lock()
+        try:
+            return look(self.namespace)
+        finally:
+            self.namespace.release_read_lock()
 
     def _readable(self, text: Any) -> Any:
         if text is None:
