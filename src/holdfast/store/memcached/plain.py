@@ -151,6 +151,9 @@ class PlainMemcached:
     def clear(self, within: str) -> None:
         """Make all values read or swapped `within` this mark absent; what comes later is there.
 
+        The mark is asked for with each value, so a server short of memory evicts it last; if it
+        does, what is older comes back. It needs servers, not a proxy that spreads keys over them.
+
         Args:
             within: A key of its own, which no value has.
 
