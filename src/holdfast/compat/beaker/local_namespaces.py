@@ -264,10 +264,10 @@ class _Rows(MutableMapping[Any, bytes]):
         return (key.encode() for key in self._store.scan())
 
     def __len__(self) -> int:
-        return len(list(self))
+        return len(self.keys())
 
     def keys(self) -> Any:
-        return list(self)
+        return list(iter(self))
 
     def close(self) -> None:
         """Do nothing: no file is open between two calls."""
