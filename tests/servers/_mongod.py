@@ -89,27 +89,42 @@ def matching(rows: dict[str, Document], query: Document) -> Iterator[Document]:
 
 
 def changed(row: Document, update: Any) -> Document:
-    """Return `row` after an update: a pipeline of $set and $unset, or an $inc."""
-    row = copy.copy(row)
-    for stage in update if isinstance(update, list) else [update]:
+    """Return `row` after an update: a pipeline of $set and $unset, or operators."""
+    row = copy.deepcopy(row)
+    if not isinstance(update, list):
+        for operator, fields in update.items():
+            for name, value in fields.items():
+                row[name] = operated(operator, row, name, value)
+        return row
+    for stage in update:
         ((operator, fields),) = stage.items()
         if operator == "$unset":
             row.pop(fields, None)
-        elif operator == "$set" and isinstance(update, list):
+        elif operator == "$set":
             values = {}
             for name, expression in fields.items():
                 with contextlib.suppress(KeyError):  # a missing value takes the field away
                     values[name] = evaluate(expression, row)
             row = {name: value for name, value in row.items() if name not in fields} | values
-        elif operator == "$inc":
-            for name, by in fields.items():
-                total = row.get(name, 0) + by
-                if not -(1 << 63) <= total < 1 << 63:
-                    raise Refused(2, f"Failed to apply $inc operations to current value ({name})")
-                row[name] = Int64(total)
         else:
-            raise Refused(9, f"Unknown modifier: {operator}")
+            raise Refused(9, f"Unrecognized pipeline stage name: {operator}")
     return row
+
+
+def operated(operator: str, row: Document, name: str, value: Any) -> Any:
+    """Return what becomes of one field."""
+    if operator == "$set":
+        return value
+    if operator == "$inc":
+        total = row.get(name, 0) + value
+        if not -(1 << 63) <= total < 1 << 63:
+            raise Refused(2, f"Failed to apply $inc operations to current value ({name})")
+        return Int64(total)
+    if operator == "$push":
+        return [*row.get(name, []), value]
+    if operator == "$pull":
+        return [item for item in row.get(name, []) if item != value]
+    raise Refused(9, f"Unknown modifier: {operator}")
 
 
 def write(rows: dict[str, Document], query: Document, update: Any, *, upsert: bool) -> Any:
@@ -121,11 +136,20 @@ def write(rows: dict[str, Document], query: Document, update: Any, *, upsert: bo
         return None, None
     if before is None and query["_id"] in rows:
         raise Refused(11000, f"E11000 duplicate key error: {query['_id']!r}")
-    after = changed(before or {"_id": query["_id"]}, update)
+    after = changed(before or begun(query), update)
     if len(bson.encode(after)) > _MOST:
         raise Refused(17419, "Resulting document after update is larger than 16777216")
     rows[after["_id"]] = after
     return before, after
+
+
+def begun(query: Document) -> Document:
+    """Return what an upsert begins with: the fields its query names by their very values."""
+    return {
+        name: value
+        for name, value in query.items()
+        if name[0] != "$" and not (isinstance(value, dict) and next(iter(value), " ")[0] == "$")
+    }
 
 
 def projected(row: Document | None, fields: Document) -> Document | None:
@@ -167,7 +191,8 @@ class Commands:
         if "sort" in command:
             found.sort(key=lambda row: row["_id"])
         found = found[: command.get("limit") or len(found)]
-        shown = [projected(row, command["projection"]) or {} for row in found]
+        fields = command.get("projection")
+        shown = [projected(row, fields) or {} for row in found] if fields else found
         reply = cursor(shown, command.get("batchSize", 101), self.place, "firstBatch")
         if command.get("singleBatch"):
             reply["cursor"]["id"] = Int64(0)
@@ -210,7 +235,7 @@ class Commands:
         command, fields = self.command, self.command.get("fields", {})
         if command.get("remove"):
             gone = next(matching(self.rows, command["query"]), None)
-            shown = projected(gone, fields)
+            shown = projected(gone, fields) if fields else gone
             if gone is not None:
                 del self.rows[gone["_id"]]
             return {"lastErrorObject": {"n": int(gone is not None)}, "value": shown}
@@ -223,6 +248,13 @@ class Commands:
             "lastErrorObject": told,
             "value": projected(now if command.get("new") else was, fields),
         }
+
+    def dropdatabase(self) -> Document:
+        for place in [
+            place for place in _collections if place.startswith(f"{self.command['$db']}.")
+        ]:
+            _collections[place].clear()
+        return {}
 
     def createindexes(self) -> Document:
         known = _indexes.setdefault(self.place, [])

@@ -180,8 +180,7 @@ class PlainTable:
 
     def _try(self, work: Work[T], until: float, trial: "_Trial") -> T:
         if isinstance(self._bind, sa.Connection):
-            nested = self._bind.in_transaction()
-            with self._bind.begin_nested() if nested else self._bind.begin():
+            with _part_of(self._bind):
                 return work(self._bind)
         leave_after_fork(self._bind)
         with self._bind.connect() as connection:
@@ -216,6 +215,15 @@ class _Alone:
 
     def give(self) -> None:
         self._lock.release()
+
+
+def _part_of(connection: sa.Connection) -> contextlib.AbstractContextManager[object]:
+    """Return what a statement is within: a step of its owner's transaction, or its own."""
+    if not connection.in_transaction():
+        return connection.begin()
+    if connection.dialect.name == "sqlite":  # undoes a statement alone; a savepoint might commit
+        return contextlib.nullcontext()
+    return connection.begin_nested()
 
 
 _turns: WeakKeyDictionary[sa.Engine, Turns | None] = WeakKeyDictionary()
