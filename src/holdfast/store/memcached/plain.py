@@ -239,12 +239,14 @@ class PlainMemcached:
             asked = [request]
 
             def go_on(reply: Reply, asked: list[Request] = asked) -> Request | None:
-                more = None if then is None or isinstance(reply, Refusal) else then(reply)
+                more = None if isinstance(reply, Refusal) or then is None else then(reply)
                 asked.extend(() if more is None else (more,))
                 return more
 
+            links = self._links.here()
+
             try:
-                last = drive(self._links.here().ask(node, (request,), until, go_on))[-1]
+                last = drive(links.ask(node, asked[:], until, go_on if then else None))[-1]
             except (Fault, Refusal) as fault:
                 error = self._error(node, fault, once=once or len(asked) > 1)
                 if isinstance(fault, Unreached) and len(asked) == 1:

@@ -7,6 +7,7 @@ does this.
 
 import binascii
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = ["Places", "Server", "checked", "places"]
 
 _PORT = 11211
 _LONGEST_KEY = 250  # bytes
+_KEY = re.compile(rb"[^\0-\x20\x7f]{1,%d}" % _LONGEST_KEY)
 _TRIES = 10  # servers that python-memcached asks before it gives up
 
 Server = str | tuple[str, int]
@@ -64,7 +66,7 @@ def places(
         return Places(nodes, lambda key: (of(key.encode()),))
     buckets = [node for node, weight in weighed for _ in range(weight)]
     least = 0 if client == "memcache" else 1
-    return Places(nodes, lambda key: _tried(key, buckets, least))
+    return Places(nodes, lambda key: _tried(key, buckets, least, len(nodes)))
 
 
 def checked(key: str) -> str:
@@ -77,7 +79,7 @@ def checked(key: str) -> str:
         data = key.encode()
     except UnicodeEncodeError:
         data = b""
-    if not 0 < len(data) <= _LONGEST_KEY or any(byte <= 32 or byte == 127 for byte in data):
+    if _KEY.fullmatch(data) is None:
         raise KeyRejected(
             f"{key[:60]!r} is no key of memcached: 1 to {_LONGEST_KEY} bytes of UTF-8,"
             " no spaces, no control characters"
@@ -85,12 +87,14 @@ def checked(key: str) -> str:
     return key
 
 
-def _tried(key: str, buckets: Sequence[Node], least: int) -> list[Node]:
+def _tried(key: str, buckets: Sequence[Node], least: int, count: int) -> list[Node]:
     """Return the servers that python-memcached tries for a key, each once."""
     tried: dict[Node, None] = {}
     number = _crc(key.encode(), least)
     for turn in range(_TRIES):
         tried[buckets[number % len(buckets)]] = None
+        if len(tried) == count:
+            break
         number = _crc(b"%d%d" % (number, turn), least)
     return list(tried)
 
