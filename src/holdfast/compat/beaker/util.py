@@ -5,7 +5,6 @@ file store; bytes are read and written by `compat.values`.
 """
 
 import functools
-import hashlib
 import inspect
 import json
 import os
@@ -17,6 +16,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
+from hashlib import sha1
 from typing import Any, TypeVar
 
 from holdfast.compat import values
@@ -58,6 +58,7 @@ __all__ = [
     "parse_cache_config_options",
     "safe_write",
     "serialize",
+    "sha1",
     "skip_if",
     "verify_directory",
     "verify_options",
@@ -167,7 +168,7 @@ def identity(identifiers: Iterable[str], digest_filenames: bool = True) -> str:
     """Return the file name, without ending, that stands for `identifiers`."""
     joined = "_".join(identifiers)
     if digest_filenames:
-        return hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()
+        return sha1(joined.encode(), usedforsecurity=False).hexdigest()
     return os.path.basename(joined).replace(".", "")  # noqa: PTH119 - what follows a slash
 
 
