@@ -206,7 +206,16 @@ class DBMNamespaceManager(_LocalNamespaceManager):
         )
         self._rows = PlainDbm(self.file, dbmmodule)
 
+    def get_filenames(self) -> list[str]:
+        """Return the paths of its files, those that are there."""
+        return self._rows.filenames()
+
+    def file_exists(self, file: str) -> bool:
+        """Return whether a dbm file of this path is there, whatever its module added."""
+        return bool(PlainDbm(file).filenames())
+
     def do_open(self, flags: str, replace: bool) -> None:  # noqa: ARG002 - each row is written alone
+        util.verify_directory(os.path.dirname(self.file))  # noqa: PTH120 - others may remove it
         self.dbm = _Rows(self._rows)
 
     def do_close(self) -> None:
@@ -214,8 +223,7 @@ class DBMNamespaceManager(_LocalNamespaceManager):
             self.dbm.close()
 
     def do_remove(self) -> None:
-        for key in list(self._rows.scan()):
-            self._rows.delete(key)
+        self._rows.remove()
 
     def __getitem__(self, key: Any) -> Any:
         data = self.dbm[key]

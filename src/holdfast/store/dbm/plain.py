@@ -82,6 +82,16 @@ class PlainDbm:
                 if key.startswith(prefix):
                     yield key
 
+    def filenames(self) -> list[str]:
+        """Return the paths of the database's files, those that are there."""
+        return [path for end in _ENDS if os.path.exists(path := self.path + end)]  # noqa: PTH110
+
+    def remove(self) -> None:
+        """Remove the database, whole; none there is no error."""
+        with self._files.alone():
+            for path in self.filenames():
+                os.unlink(path)  # noqa: PTH108
+
     def close(self) -> None:
         self._files.close()
 
@@ -94,6 +104,12 @@ class _OthersFiles(Files):
     def __init__(self, name: str, path: str, timeout: float, module: Any) -> None:
         super().__init__(name, path, timeout)
         self._module = module
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep everybody out while the block runs, with nothing open."""
+        with self._alone(), self.faults():
+            yield
 
     def _kind(self) -> str | None:
         if self._module is None:
