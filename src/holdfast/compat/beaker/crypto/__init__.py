@@ -78,7 +78,7 @@ def _load(name: str) -> Any:
     module = _module(_FILES[name])
     if name in _NOT_TO_BE_HAD:
         message = f"crypto_type={name!r}: its bytes are read and written by `cryptography` instead"
-        warnings.warn(message, CompatWarning, stacklevel=4)
+        warnings.warn(message, CompatWarning, stacklevel=3)
     return module
 
 
