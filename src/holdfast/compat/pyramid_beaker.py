@@ -14,7 +14,7 @@ from pyramid.settings import asbool
 from zope.interface import implementer
 
 from holdfast.compat.beaker import cache
-from holdfast.compat.beaker.session import SessionObject
+from holdfast.compat.beaker.session import CookieSession, SessionObject
 from holdfast.compat.beaker.util import coerce_cache_params, coerce_session_params
 
 __all__ = [
@@ -75,7 +75,10 @@ class _PyramidSession(SessionObject):
 
     @property
     def new(self) -> bool:
-        return getattr(self._session(), "last_accessed", None) is None
+        session = self._session()
+        if isinstance(session, CookieSession):  # which notes no times of use
+            return bool(session.is_new)
+        return session.last_accessed is None
 
     changed = SessionObject.save
 
