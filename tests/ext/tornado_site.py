@@ -6,10 +6,11 @@ Law: a free port each; nothing is left when the `with` block ends.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
+from tornado.httpclient import HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
@@ -110,24 +111,27 @@ class Visitor:
         """Open a websocket, say all, and return what was answered; None: it was closed."""
 
         async def talk() -> list[str | bytes | None]:
-            socket = await self.connect(path)
             heard = []
-            for message in said:
-                await socket.write_message(message)
-                heard.append(await socket.read_message())
-            socket.close()
-            while heard[-1:] != [None]:
-                heard.append(await socket.read_message())
+            async with self.connected(path) as socket:
+                for message in said:
+                    await socket.write_message(message)
+                    heard.append(await socket.read_message())
+                socket.close()
+                while heard[-1:] != [None]:
+                    heard.append(await socket.read_message())
             return heard
 
         return self._site.do(talk())
 
-    async def connect(self, path: str) -> Any:
-        """Open a websocket; in the server's loop."""
-        from tornado.httpclient import HTTPRequest  # noqa: PLC0415 - for websockets alone
-
+    @contextlib.asynccontextmanager
+    async def connected(self, path: str) -> AsyncIterator[Any]:
+        """Open a websocket, in the server's loop."""
         url = f"ws://127.0.0.1:{self._site.port}{path}"
-        return await websocket_connect(HTTPRequest(url, headers=self.headers()))
+        socket = await websocket_connect(HTTPRequest(url, headers=self.headers()))
+        try:
+            yield socket
+        finally:
+            socket.close()
 
 
 @contextlib.contextmanager

@@ -8,9 +8,11 @@ header says stands in `holdfast.web`.
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property, partial
+from types import TracebackType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from tornado.log import gen_log
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
@@ -199,6 +201,15 @@ class SessionMixin(RequestHandler):
         _, fields, body = refusal
         self.set_header("Content-Type", dict(fields)["Content-Type"])
         self.finish(body)
+
+    def log_exception(
+        self, typ: Any, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Log an exception; of a store that is down a line, for each request may have one."""
+        if isinstance(value, StoreError):
+            gen_log.warning("503 %s: %s", self._request_summary(), value)
+        else:
+            super().log_exception(typ, value, tb)
 
     # How
 
