@@ -144,6 +144,9 @@ class FileNamespaceManager(_LocalNamespaceManager):
     def __getitem__(self, key: Any) -> Any:
         return self.hash[key]
 
+    def _find(self, key: Any) -> Any:
+        return self[key]
+
     def __contains__(self, key: Any) -> Any:
         return key in self.hash
 

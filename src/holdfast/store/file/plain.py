@@ -159,10 +159,17 @@ def replace_file(path: str, data: bytes) -> None:
 def _bytes_of(path: str) -> bytes | None:
     """Return what the file holds, or None if there is none."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            return file.read()
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    try:
+        size = os.fstat(file).st_size
+        data = os.read(file, size + 1)
+        while len(data) != size and (more := os.read(file, 1 << 20)):  # it is being written
+            data += more
+        return data
+    finally:
+        os.close(file)
 
 
 def _write_all(file: int, data: bytes) -> None:
