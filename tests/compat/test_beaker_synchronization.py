@@ -278,6 +278,21 @@ def test_a_writer_who_gives_up_leaves_the_lock_to_others() -> None:
     assert in_another_thread(lambda: lock.acquire_read_lock(wait=False)) is True
 
 
+def test_a_writer_whose_wait_is_broken_off_leaves_the_lock_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    lock = ConditionSynchronizer("x")
+    assert in_another_thread(lock.acquire_read_lock)
+    monkeypatch.setattr(lock.condition, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lock.acquire_write_lock()
+    assert not lock.state.writing
+    assert in_another_thread(lambda: lock.acquire_read_lock(wait=False)) is True
+
+
 def test_what_was_not_taken_cannot_be_let_go() -> None:
     lock = ConditionSynchronizer("x")
     for release in (lock.do_release_read_lock, lock.do_release_write_lock):

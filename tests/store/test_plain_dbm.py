@@ -111,6 +111,20 @@ def test_a_missing_folder_and_a_strange_file_are_errors(tmp_path: Path) -> None:
         PlainDbm(tmp_path / "strange").get("key")
 
 
+def test_a_removed_database_is_gone_with_all_its_files(tmp_path: Path) -> None:
+    store = PlainDbm(tmp_path / "rows", dbm.dumb)
+    store.remove()
+    assert store.filenames() == []
+    for value in (b"1", b"2"):
+        store.put("key", value)
+    assert store.filenames() == [f"{tmp_path}/rows.dat", f"{tmp_path}/rows.dir"]
+    store.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.lock"]
+    assert store.get("key") is None
+    store.put("key", b"3")
+    assert store.get("key") == b"3"
+
+
 def test_a_closed_store_refuses(tmp_path: Path) -> None:
     store = PlainDbm(tmp_path / "rows")
     store.put("key", b"")

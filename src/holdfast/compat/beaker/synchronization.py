@@ -27,6 +27,8 @@ __all__ = [
     "null_synchronizer",
 ]
 
+_Way = Literal["reading", "writing"]
+
 has_flock = True
 
 
@@ -67,7 +69,7 @@ _synchronizers = util.WeakValuedRegistry()
 
 def _synchronizer(identifier: str, cls: Callable[..., Any], **kwargs: Any) -> Any:
     # Where the lock lies is part of what it is: another folder's would lock nobody out.
-    key = (identifier, cls, *sorted(kwargs.items()))
+    key = (identifier, cls, *kwargs.values())
     return _synchronizers.sync_get(key, cls, identifier, **kwargs)
 
 
@@ -126,9 +128,10 @@ class SynchronizerImpl:
     @property
     def state(self) -> "SynchronizerImpl.SyncState":
         """What this thread has of the lock."""
-        if not self._state.has():
-            self._state.put(self.SyncState())
-        found: SynchronizerImpl.SyncState = self._state.get()
+        found: SynchronizerImpl.SyncState | None = self._state.get()
+        if found is None:
+            found = self.SyncState()
+            self._state.put(found)
         return found
 
     def acquire_read_lock(self, wait: bool = True) -> bool:
@@ -182,16 +185,9 @@ class SynchronizerImpl:
         """Unlock what was locked to write."""
         raise NotImplementedError
 
-    def _refuse_other(self, way: Literal["reading", "writing"]) -> "SynchronizerImpl.SyncState":
-        state, other = self.state, "writing" if way == "reading" else "reading"
-        if getattr(state, other):
-            raise LockError(f"lock is in {other} state")
-        return state
-
-    def _acquire(
-        self, way: Literal["reading", "writing"], lock: Callable[[bool], Any], wait: bool
-    ) -> bool:
-        state = self._refuse_other(way)
+    def _acquire(self, way: _Way, lock: Callable[[bool], Any], wait: bool) -> bool:
+        state = self.state
+        _refuse_other(state, way)
         if not state.reentrantcount:
             if not (lock(wait) or wait):  # locks of users may return nothing where they waited
                 return False
@@ -199,14 +195,21 @@ class SynchronizerImpl:
         state.reentrantcount += 1
         return True
 
-    def _release(self, way: Literal["reading", "writing"], unlock: Callable[[], Any]) -> None:
-        state = self._refuse_other(way)
+    def _release(self, way: _Way, unlock: Callable[[], Any]) -> None:
+        state = self.state
+        _refuse_other(state, way)
         if not getattr(state, way):
             raise LockError(f"lock is not in {way} state")
         if state.reentrantcount == 1:
             unlock()
             setattr(state, way, False)
         state.reentrantcount -= 1
+
+
+def _refuse_other(state: SynchronizerImpl.SyncState, way: _Way) -> None:
+    other = "writing" if way == "reading" else "reading"
+    if getattr(state, other):
+        raise LockError(f"lock is in {other} state")
 
 
 class FileSynchronizer(SynchronizerImpl):
@@ -261,23 +264,30 @@ class ConditionSynchronizer(SynchronizerImpl):
 
     def do_acquire_read_lock(self, wait: bool = True) -> bool:
         with self.condition:
-            if not self._wait_until(self._no_writer, wait):
-                return False
+            while self.current_sync_operation is not None:
+                if not wait:
+                    return False
+                self.condition.wait()
             self.asynch += 1
             return True
 
     def do_acquire_write_lock(self, wait: bool = True) -> bool:
         with self.condition:
-            if not self._wait_until(self._no_writer, wait):
-                return False
+            while self.current_sync_operation is not None:
+                if not wait:
+                    return False
+                self.condition.wait()
             self.current_sync_operation = _threading.current_thread()
-            alone = False
             try:
-                alone = self._wait_until(self._no_reader, wait)
-            finally:
-                if not alone:
-                    self._end_writing()
-            return alone
+                while self.asynch and wait:
+                    self.condition.wait()
+            except BaseException:
+                self._end_writing()
+                raise
+            if self.asynch:  # it gives up: those behind it go on
+                self._end_writing()
+                return False
+            return True
 
     def do_release_read_lock(self) -> None:
         with self.condition:
@@ -292,15 +302,6 @@ class ConditionSynchronizer(SynchronizerImpl):
             if self.current_sync_operation is not _threading.current_thread():
                 raise LockError("Synchronizer error - current thread doesnt have the write lock")
             self._end_writing()
-
-    def _no_writer(self) -> bool:
-        return self.current_sync_operation is None
-
-    def _no_reader(self) -> bool:
-        return not self.asynch
-
-    def _wait_until(self, free: Callable[[], bool], wait: bool) -> bool:
-        return self.condition.wait_for(free) if wait else free()
 
     def _end_writing(self) -> None:
         self.current_sync_operation = None

@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_ABSENT = object()
 
 
 class ThreadLocal:
@@ -117,11 +118,10 @@ class SyncDict:
     def sync_get(self, key: Any, createfunc: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Do as `get`, but look only while no other thread makes a value."""
         with self.mutex:
-            try:
-                return self.dict[key]
-            except KeyError:
-                made = self.dict[key] = createfunc(*args, **kwargs)
-                return made
+            found = self.dict.get(key, _ABSENT)
+            if found is _ABSENT:
+                found = self.dict[key] = createfunc(*args, **kwargs)
+            return found
 
     def has_key(self, key: Any) -> bool:
         return key in self

@@ -89,8 +89,9 @@ class PlainDbm:
     def remove(self) -> None:
         """Remove the database, whole; none there is no error."""
         with self._files.alone():
-            for path in self.filenames():
-                os.unlink(path)  # noqa: PTH108
+            for path in (*self.filenames(), f"{self.path}.bak"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108
 
     def close(self) -> None:
         self._files.close()

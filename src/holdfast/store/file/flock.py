@@ -93,6 +93,8 @@ def make_folder(path: str) -> None:
         OSError: It cannot be made, or a file of its name is there.
     """
     for _ in range(_TRIES):
+        if os.path.isdir(path):  # noqa: PTH112
+            return
         with contextlib.suppress(FileNotFoundError):  # another removed one of those around it
             os.makedirs(path, exist_ok=True)  # noqa: PTH103 - paths are text here
             return
