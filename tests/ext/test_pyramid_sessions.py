@@ -1,6 +1,10 @@
 """Pyramid: `request.session` of ours, in views, tweens, callbacks, streams and failures."""
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from holdfast import Sessions, StoreUnavailable
 from holdfast.errors import SessionCommitted
 from holdfast.ext.pyramid import CsrfTokens, session_factory
 from holdfast.store.memory import MemoryStore
-from holdfast.testing.calls import Visitor
+from holdfast.testing.calls import Visitor, call_wsgi, environ
 
 View = Callable[[Any], Any]
 
@@ -385,6 +389,67 @@ def test_a_subrequest_has_a_session_of_its_own_cookies(site: Site) -> None:
     assert visitor.get("/?same").body == b"1 1"
     assert visitor.get("/?same").body == b"1 2"
     assert site.stored(visitor) == {"outer": 1, "visits": 2}
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_an_attempt_that_pyramid_retry_repeats_does_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_answered: bool
+) -> None:
+    module = ModuleType("pyramid_retry")
+    last = {"retry.attempt": 1, "retry.attempts": 2}
+
+    def is_error_retryable(request: Any, error: BaseException) -> bool:
+        return isinstance(error, LookupError) and request.environ["retry.attempt"] < 1
+
+    vars(module)["is_error_retryable"] = is_error_retryable
+    monkeypatch.setitem(sys.modules, "pyramid_retry", module)
+
+    def view(request: Any) -> Response:
+        request.session["cart"] = ["tea"]
+        if "login" in request.GET:
+            request.session.login("ada")
+            raise LookupError
+        return Response("x")
+
+    def setup(config: Any) -> None:
+        if is_answered:
+            config.add_exception_view(lambda _e, _r: Response("again"), context=LookupError)
+
+    app = site.app(view, setup)
+    visitor = Visitor(app, "wsgi")
+    visitor.get()
+    cookie = [("Cookie", f"__Host-sid={visitor.cookies['__Host-sid']}")]
+
+    def attempt(**retry: int) -> None:
+        fields = environ("/?login", headers=cookie) | retry
+        with contextlib.nullcontext() if is_answered else pytest.raises(LookupError):
+            call_wsgi(app, fields)
+
+    attempt(**(last | {"retry.attempt": 0}))
+    assert site.stored(visitor) == {"cart": ["tea"]}
+    assert site.sessions.of("ada") == []
+    attempt(**last)
+    assert site.stored(visitor) == {}
+    assert len(site.sessions.of("ada")) == 1
+
+
+def test_a_typed_session_signs_in_and_flashes(site: Site) -> None:
+    @dataclass
+    class Shop:
+        visits: int = 0
+
+    site.sessions = Sessions(site.store, schema=Shop)
+
+    def view(request: Any) -> Response:
+        session = request.session
+        session.data.visits += 1
+        session.login("ada")
+        session.flash("hello")
+        return Response(f"{session.data.visits} {session.pop_flash()}")
+
+    visitor = site.visitor(view)
+    assert visitor.get().body == b"1 ['hello']"
+    assert visitor.get().body == b"2 ['hello']"
 
 
 # When the store is down

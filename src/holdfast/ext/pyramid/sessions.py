@@ -4,7 +4,9 @@ Law: the session is committed by the last response callback, when views, excepti
 have had their say and nothing has left yet. What an answer must say of it stands in `holdfast.web`.
 """
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from pyramid.interfaces import ICSRFStoragePolicy, ISession
@@ -158,6 +160,9 @@ class _Visit(Reply):
             self._waited = True
             request.add_response_callback(self.respond)
             return
+        if _is_tried_again(request):
+            self.started = self._lost = True
+            return
         try:
             self._commit(response)
         except StoreError as error:
@@ -178,12 +183,24 @@ class _Visit(Reply):
             response.headerlist = self.answer(list(response.headerlist), outcome)
         self.session.response_begun()
 
-    def end(self, _request: Any) -> None:
+    def end(self, request: Any) -> None:
         """Commit what was done too late for the response, or though there is none."""
-        if not self.started:
+        if self.started:
+            if not self._lost:
+                self.finish()
+        elif not _is_tried_again(request):
             self.abandon()
-        elif not self._lost:  # what the store would not take is not tried again
-            self.finish()
+
+
+def _is_tried_again(request: Any) -> bool:
+    """Return whether pyramid_retry will answer by another attempt: then nothing of this one counts.
+
+    Else a login would end the session that the next attempt comes with.
+    """
+    error = getattr(request, "exception", None) or sys.exc_info()[1]
+    if error is None or "retry.attempts" not in request.environ:
+        return False
+    return bool(import_module("pyramid_retry").is_error_retryable(request, error))
 
 
 def become(response: Any, answer: Answer) -> None:
