@@ -14,6 +14,9 @@ from holdfast.errors import ConfigError
 __all__ = ["Storable", "json", "serializer"]
 
 
+_PROTOCOL = 2  # processes of Python 2 may read the records as well
+
+
 class Storable:
     """Perl's Storable, which is only read."""
 
@@ -39,7 +42,7 @@ class _Values:
     @staticmethod
     def dumps(data: object) -> bytes:
         """Return `data` as bytes; `CodecError` if a class in it is not allowed."""
-        return values.encode(data)
+        return values.encode(data, protocol=_PROTOCOL)
 
 
 _FORMATS: dict[str, Any] = {"json": json, "pickle": _Values, "storable": Storable}

@@ -1,0 +1,56 @@
+"""Pyramid applications of what stands in for pyramid_kvs, in this process, for its tests."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.response import Response
+from webtest import TestApp
+
+from holdfast.compat.pyramid_kvs.cache import ApplicationCache
+from holdfast.compat.pyramid_kvs.perlsess import PerlSession
+from holdfast.compat.pyramid_kvs.ratelimit import Ratelimit, RateLimitError
+from holdfast.compat.pyramid_kvs.testing import MockCache
+
+__all__ = ["Page", "clean", "record_of", "site"]
+
+Page = Callable[[Any], Any]
+
+
+def site(page: Page, **settings: Any) -> TestApp:
+    """Return an application with one page, which shows what `page` returns of the request."""
+    config = Configurator(settings={f"kvs.{name}": given for name, given in settings.items()})
+    config.include("holdfast.compat.pyramid_kvs.testing")
+    config.add_route("page", "/")
+    config.add_view(lambda request: Response(json_body=page(request)), route_name="page")
+    config.add_view(lambda error, request: Response(status=429), context=RateLimitError)  # noqa: ARG005 - Pyramid's names
+    return TestApp(config.make_wsgi_app())
+
+
+def record_of(key: str) -> Any:
+    """Return what the mock keeps under a key, without the time of birth."""
+    record = json.loads(MockCache.cached_data[key.encode()])
+    record.pop("__created", None)
+    return record
+
+
+@contextmanager
+def clean() -> Iterator[None]:
+    """Give the process's settings of pyramid_kvs back."""
+    kept = [
+        (owner, name, getattr(owner, name))
+        for owner, names in (
+            (Ratelimit, ("window", "limit", "key_suffix")),
+            (ApplicationCache, ("client",)),
+            (PerlSession, ("client", "cookie_name")),
+            (MockCache, ("last_ttl",)),
+        )
+        for name in names
+    ]
+    MockCache.cached_data.clear()
+    yield
+    for owner, name, value in kept:
+        setattr(owner, name, value)
+    MockCache.cached_data = {}
