@@ -92,12 +92,18 @@ class Visitor:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return {"Cookie": cookies} if cookies else {}
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-        """Return the answer to one request."""
+    def get(
+        self, path: str, method: str = "GET", *, body: str = "", **headers: str
+    ) -> httpx.Response:
+        """Return the answer to one request; a body is that of a form."""
         url = f"http://127.0.0.1:{self._site.port}{path}"
         wait = dict.fromkeys(("connect", "read", "write", "pool"), 30.0)
         headers = {"Accept-Encoding": "identity", **self.headers(), **headers}
-        request = httpx.Request(method, url, headers=headers, extensions={"timeout": wait})
+        if body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        request = httpx.Request(
+            method, url, headers=headers, content=body.encode(), extensions={"timeout": wait}
+        )
         answer = self._site.client.handle_request(request)
         answer.read()
         for line in answer.headers.get_list("set-cookie"):
