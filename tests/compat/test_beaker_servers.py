@@ -1,0 +1,84 @@
+"""Beaker's kinds over servers, beside the genuine library on the same data, both ways."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compat.seeds import genuine, ours
+from servers.mongodb import MongodbServer
+from servers.postgresql import Postgresql
+from servers.redis import RedisServer
+from servers.redis_cluster import RedisCluster
+
+WALK = Path(__file__).with_name("beaker_server_walk.py")
+REMOVED = 32  # notes of the walk before `remove()`
+OLD = "import holdfast.compat; holdfast.compat.configure(old_form=True)\n"
+
+
+class Kind:
+    """Where a kind has its data, for the genuine library and for ours.
+
+    Attributes:
+        name: As in `clsmap`.
+        url: Its address; `genuine_url` where the genuine library needs another form.
+        environ: More that the genuine library's process needs.
+    """
+
+    def __init__(self, name: str, url: str, *, genuine_url: str = "", **environ: str) -> None:
+        self.name, self.url = name, url
+        self.genuine_url = genuine_url or url
+        self.environ = environ
+
+    def genuine(self, *acts: str) -> Any:
+        """Return what the genuine library says."""
+        return json.loads(genuine(WALK, self.name, self.genuine_url, *acts, **self.environ))
+
+    def ours(self, *acts: str, old: bool = False) -> Any:
+        """Return what ours says, in a process with `install("beaker")`."""
+        script = (OLD if old else "") + WALK.read_text(encoding="utf-8")
+        return json.loads(ours("beaker", script, self.name, self.url, *acts))
+
+
+def drivers(folder: Path) -> str:
+    """Return a folder that has psycopg alone, which the genuine library's environment lacks."""
+    import psycopg  # noqa: PLC0415 - only for this
+
+    for path in Path(psycopg.__file__).parents[1].glob("psycopg*"):
+        (folder / path.name).symlink_to(path)
+    return str(folder)
+
+
+@pytest.fixture(params=["redis", "rediscluster", "mongodb", "sqlite", "postgresql", "sqla"])
+def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
+    which = str(request.param)
+    if which == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return Kind("ext:redis", f"{server.url}/6")
+    if which == "rediscluster":
+        nodes: RedisCluster = request.getfixturevalue("redis_cluster")
+        return Kind("ext:rediscluster", ",".join(server.url for server in nodes.servers[:3]))
+    if which == "mongodb":
+        mongo: MongodbServer = request.getfixturevalue("mongodb")
+        return Kind("ext:mongodb", f"{mongo.url}/beaker")
+    if which == "postgresql":
+        database: Postgresql = request.getfixturevalue("postgresql")
+        path = f"{drivers(tmp_path)}:{Path(__file__).parents[2] / 'src'}"
+        return Kind("ext:database", database.url, PYTHONPATH=path)
+    return Kind("ext:sqla" if which == "sqla" else "ext:database", f"sqlite:///{tmp_path}/b.db")
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_the_same_data_and_the_same_walk(kind: Kind) -> None:
+    _, expected, their_walk = kind.genuine("put:theirs", "get:theirs", "walk:of theirs")
+    # what Beaker wrote is read, and what is written for it, by it
+    assert kind.ours("get:theirs", "put:rolling", old=True)[0] == expected
+    assert kind.genuine("get:rolling") == [expected]
+    # the safe form, where the old one was
+    read, _, again, our_walk = kind.ours("get:rolling", "put:theirs", "get:theirs", "walk:of ours")
+    assert read == again == expected
+    if kind.name == "ext:rediscluster":  # there Beaker's remove() leaves what other nodes have
+        our_walk, their_walk = our_walk[:REMOVED], their_walk[:REMOVED]
+    assert our_walk == their_walk
