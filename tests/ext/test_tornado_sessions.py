@@ -4,10 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.web import Application, Finish, HTTPError, RequestHandler, authenticated
+from tornado.web import (
+    Application,
+    Finish,
+    HTTPError,
+    RequestHandler,
+    StaticFileHandler,
+    authenticated,
+    stream_request_body,
+)
 from tornado_site import Site, Visitor, page, serve
 
 from holdfast import Cookie, Header, Sessions
@@ -176,6 +185,48 @@ def test_however_an_answer_ends_the_session_is_stored_before_it(
             assert visitor.get("/read").json() == {"a": "2"}
 
 
+class Asset(SessionMixin, StaticFileHandler):
+    """Files for those who are signed in."""
+
+    def prepare(self) -> None:
+        if not self.current_user:
+            raise HTTPError(403)
+
+
+def test_files_may_be_for_those_who_are_signed_in(shop: Shop, run: Open, tmp_path: Path) -> None:
+    (tmp_path / "big.txt").write_text("0123456789" * 20_000)
+    site = run(shop, login)
+    site.application.add_handlers(".*", [("/files/(.*)", Asset, {"path": str(tmp_path)})])
+    visitor = site.visitor()
+    assert visitor.get("/files/big.txt").status_code == 403
+    visitor.get("/login?name=ada")
+    answer = visitor.get("/files/big.txt")
+    assert len(answer.text) == 200_000
+    assert answer.headers["vary"] == "Cookie"
+    part = visitor.get("/files/big.txt", Range="bytes=3-5")
+    assert (part.status_code, part.text) == (206, "345")
+
+
+@stream_request_body
+class Upload(SessionMixin, RequestHandler):
+    """Counts the bytes of a body that it never holds."""
+
+    def prepare(self) -> None:
+        self.session["size"] = 0
+
+    def data_received(self, chunk: bytes) -> None:
+        self.session.increment("size", len(chunk))
+
+    def post(self) -> None:
+        self.write(str(self.session["size"]))
+
+
+def test_a_body_may_be_streamed(shop: Shop, run: Open) -> None:
+    visitor = run(shop, Upload).visitor()
+    assert visitor.get("/Upload", "POST", body="x" * 300_000).text == "300000"
+    assert visitor.get("/read").json() == {"size": 300_000}
+
+
 def test_requests_of_one_connection_follow_each_other(shop: Shop, run: Open) -> None:
     site = run(shop)
     visitor = known(site)
@@ -248,22 +299,45 @@ def test_a_write_after_the_first_byte_counts_if_the_client_holds_the_token(
 
 @page
 def impatient(self: SessionMixin) -> None:
-    shop = self.settings["shop"]
-    self.session["a"] = "2"
+    shop, session = self.settings["shop"], self.session
+    session["a"] = "2"
+    session["list"] = [1]
     self.flush()
-    try:
-        self.session["b"] = "3"
-    except SessionCommitted as error:
-        shop.seen.append(str(error))
+    refused: list[Callable[[], object]] = [
+        lambda: session.update(b="3"),
+        session.clear,
+        session.rotate,
+        session.destroy,
+        session.revert,
+        lambda: session.login("ada"),
+        lambda: session.notify("a", 1),
+        session.csrf_token,
+        lambda: self.session.increment("n"),
+    ]
+    for act in refused:
+        try:
+            act()
+        except SessionCommitted as error:
+            shop.seen.append(str(error))
+    session["list"].append(2)
+    shop.seen.append((self.session["a"], self.current_user, len(session)))
 
 
-def test_a_session_that_is_being_committed_is_not_touched(run: Open) -> None:
+def test_a_session_that_is_being_committed_is_read_only(run: Open) -> None:
     shop = Shop(slow=True)
-    visitor = run(shop, impatient).visitor()
+    seen: list[Any] = []
+    site = run(shop, impatient, log_function=lambda handler: seen.append(handler.current_user))
+    visitor = site.visitor()
     visitor.get("/impatient")
-    assert visitor.get("/read").json() == {"a": "2"}
-    assert len(shop.seen) == 1
-    assert "await self.flush()" in shop.seen[0]
+    *refused, read = shop.seen
+    assert len(refused) == 9
+    assert all("is being committed" in message for message in refused)
+    assert read == ("2", None, 2)
+    for _ in range(200):
+        if visitor.get("/read").json()["list"] == [1, 2]:
+            break
+    assert visitor.get("/read").json() == {"a": "2", "list": [1, 2]}
+    assert seen[0] is None
 
 
 @page

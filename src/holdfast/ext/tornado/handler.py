@@ -20,7 +20,6 @@ from holdfast.durations import Duration
 from holdfast.errors import (
     ConfigError,
     LimitExceeded,
-    SessionCommitted,
     StoreError,
 )
 from holdfast.ext.tornado.reply import Reply
@@ -36,7 +35,6 @@ from holdfast.web.transport import Transport
 
 __all__ = ["Limited", "Notifications", "SessionMixin"]
 
-_COMMITTING = "the session is being committed: await self.flush() before you touch it again"
 _transports: WeakKeyDictionary[Sessions[Any], Transport] = WeakKeyDictionary()
 
 
@@ -101,14 +99,11 @@ class SessionMixin(RequestHandler):
 
     @property
     def session(self) -> Session[Any]:
-        """The session of this request.
+        """The session of this request; read only between `flush()` or `finish()` and its end.
 
         Raises:
             ConfigError: The application has no `holdfast_sessions`.
-            SessionCommitted: The response has begun and is not sent yet: `await self.flush()`.
         """
-        if self._reply.is_waiting:
-            raise SessionCommitted(_COMMITTING)
         if self._reply.exchange is None:
             raise ConfigError(
                 "self.session: Application(..., holdfast_sessions=Sessions(...)); from prepare() on"

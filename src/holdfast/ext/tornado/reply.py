@@ -2,13 +2,15 @@
 
 Law: handlers finish their response in plain code, but a commit is awaited: so what they tell the
 connection waits here, in its order, while the commit runs in a task of its own. Nothing leaves
-before it is done, and nobody cancels it. A response whose session was not touched passes at once.
+before it is done, and nobody cancels it; meanwhile the session is read only. A response whose
+session was not touched passes at once.
 """
 
 import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from tornado.concurrent import Future, chain_future
@@ -21,6 +23,7 @@ from tornado.httputil import (
 
 from holdfast.errors import StoreError
 from holdfast.limit.decision import Decision
+from holdfast.session.frozen import frozen
 from holdfast.session.outcome import NOTHING
 from holdfast.web.exchange import Exchange
 from holdfast.web.headers import Answer, Headers, forbid_storing, limited, unavailable
@@ -66,6 +69,7 @@ class Reply(HTTPConnection):
         self._log = log
         self._waiting: deque[tuple[_Step, Future[None]]] | None = None
         self._commit: asyncio.Task[Any] | None = None
+        self._frozen = ExitStack()
         self._replaced = False
         self.exchange: Exchange | None = None
         self.begun = False
@@ -75,11 +79,6 @@ class Reply(HTTPConnection):
     def __getattr__(self, name: str) -> Any:
         """Return what else a connection has, such as `detach` and `set_close_callback`."""
         return getattr(self._connection, name)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the session is being committed at this moment."""
-        return self._waiting is not None
 
     # What a handler tells its connection
 
@@ -96,6 +95,7 @@ class Reply(HTTPConnection):
         if start_line.code < 500 and exchange.sessions.aio.is_idle(exchange.session):
             return self._send(start_line, exchange.answer(fields, NOTHING), chunk)
         self._waiting = deque()
+        self._frozen.enter_context(frozen(exchange.session))
         self._commit = _in_task(self._begin(exchange, start_line, fields, chunk))
         self._commit.add_done_callback(self._play)
         return self._later(lambda: None)
@@ -141,9 +141,9 @@ class Reply(HTTPConnection):
         self, exchange: Exchange, start: ResponseStartLine, fields: Headers, chunk: bytes | None
     ) -> Callable[[], Future[None]]:
         """Commit, and return what sends the headers that come of it."""
-        steps = exchange.sessions.aio.commit(exchange.session, failed=start.code >= 500)
+        session, failed = exchange.session, start.code >= 500
         try:
-            outcome = await steps
+            outcome = await exchange.sessions.aio.commit(session, failed=failed)
             fields = exchange.answer(fields, outcome)
         except StoreError as error:
             if self.refusal is None:  # else the handler's answer says so already
@@ -163,6 +163,7 @@ class Reply(HTTPConnection):
 
     def _play(self, commit: asyncio.Task[Callable[[], Future[None]]]) -> None:
         """Tell the connection what waited for the commit."""
+        self._frozen.close()
         waiting, self._waiting = self._waiting or deque(), None
         first, *rest = waiting
         if commit.cancelled():  # the loop is at its end
