@@ -7,8 +7,10 @@ programs of the past looked for no other.
 """
 
 import contextlib
+import dbm
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -105,6 +107,7 @@ class _OthersFiles(Files):
     def __init__(self, name: str, path: str, timeout: float, module: Any) -> None:
         super().__init__(name, path, timeout)
         self._module = module
+        self._made_by: str | None = None
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -114,15 +117,20 @@ class _OthersFiles(Files):
 
     def _kind(self) -> str | None:
         if self._module is None:
-            return super()._kind()
+            self._made_by = super()._kind()
+            return self._made_by
         there = any(os.path.exists(self._path + end) for end in _ENDS)  # noqa: PTH110
         return getattr(self._module, "__name__", "given") if there else None
 
     def _open(self, flag: Any) -> Any:
-        if self._module is None and super()._kind() is not None:
-            return super()._open(flag)
         with self.faults():
-            return (self._module or _default_module()).open(self._path, flag)
+            if self._module is not None:
+                return self._module.open(self._path, flag)
+            if self._made_by is None:
+                return _default_module().open(self._path, flag, self.mode)
+            # `_kind` has just looked: `dbm.open` would look again
+            module = sys.modules.get(self._made_by)
+            return (module or dbm).open(self._path, flag, self.mode)
 
     @contextlib.contextmanager
     def faults(self) -> Iterator[None]:
