@@ -190,16 +190,32 @@ def test_request_cache_is_the_default_region() -> None:
     assert made_of == ["x"]
 
 
-def test_a_cache_nobody_configured_says_what_to_write() -> None:
+def test_a_cache_nobody_asked_for_is_not_there() -> None:
     def view(request: Any) -> Response:
-        return Response(str(request.cache))
+        return Response(str(hasattr(request, "cache")))
 
     with Configurator() as config:
         config.include("holdfast.ext.pyramid")
         config.add_view(view)
         visitor = Visitor(config.make_wsgi_app(), "wsgi")
-    with pytest.raises(ConfigError, match="default is used before it is configured"):
+    assert visitor.get().body == b"False"
+
+
+def test_a_cache_without_a_default_region_says_what_to_write() -> None:
+    settings = {"holdfast.cache.regions": "short_term"}
+    with Configurator(settings=settings) as config:
+        config.include("holdfast.ext.pyramid")
+        config.add_view(lambda request: Response(str(request.cache)))
+        visitor = Visitor(config.make_wsgi_app(), "wsgi")
+    with pytest.raises(ConfigError, match="unknown region default; there are short_term"):
         visitor.get()
+
+
+def test_it_may_be_included_by_the_settings_themselves() -> None:
+    settings = {"pyramid.includes": "holdfast.ext.pyramid", "holdfast.session.url": "memory://"}
+    config = Configurator(settings=settings)
+    config.commit()
+    assert config.registry.holdfast.sessions.store.name == "memory"
 
 
 def test_a_wrong_cache_setting_is_named() -> None:

@@ -65,7 +65,7 @@ def includeme(config: Any) -> None:
         config.set_csrf_storage_policy(CsrfTokens())
     if any(key.startswith("holdfast.cache.") for key in settings):
         regions.from_settings(settings)
-    config.add_request_method(_cache, "cache", property=True)
+        config.add_request_method(_cache, "cache", property=True)
     config.add_view_deriver(limited_view, "holdfast_limit")
     config.add_exception_view(refused, context=LimitExceeded)
     config.add_exception_view(_unavailable, context=StoreError)
