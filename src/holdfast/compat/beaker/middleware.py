@@ -117,7 +117,7 @@ def _without_prefix(given: Any) -> dict[str, Any]:
     found = {}
     for key, value in given.items():
         prefix = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), None)
-        if prefix is None:
+        if prefix is None or key == "session_class":  # that is an option itself
             continue
         if prefix == "session_":
             warnings.warn(

@@ -11,7 +11,7 @@ from holdfast.compat.beaker.container import NamespaceManager, OpenResourceNames
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.errors import CodecError
 
-__all__ = ["forget", "look", "write"]
+__all__ = ["forget", "look", "peek", "write"]
 
 _KEY = "session"
 _TRIES = 32
@@ -31,6 +31,18 @@ def look(space: Any) -> Any:
         return None
     except TypeError:  # a manager whose server gave None where it has a mapping
         return None
+
+
+def peek(space: Any) -> Any:
+    """Return what lies in a namespace, or None, where this thread may hold its lock already."""
+    space.acquire_write_lock()
+    try:
+        now = _reread(space)
+    finally:
+        space.release_write_lock()
+    if now is None:
+        _leave_nothing(space)
+    return now
 
 
 def write(space: Any, text: Callable[[Any], Any], *, known: bool) -> Any:

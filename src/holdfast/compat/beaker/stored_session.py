@@ -18,7 +18,7 @@ from holdfast.compat.beaker.crypto import (
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.session_header import CarriedSession, _session_id
 from holdfast.compat.beaker.session_merge import merge
-from holdfast.compat.beaker.session_record import forget, look, write
+from holdfast.compat.beaker.session_record import forget, look, peek, write
 from holdfast.compat.beaker.session_seal import opened, sealed
 from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
@@ -74,6 +74,7 @@ class Session(CarriedSession):
     _text: Any = None  # what lay there
     _cleared = False  # whether all of it was cleared
     _saved = False  # whether this request has written it whole
+    _locked: Any = None  # the namespace that `lock` has locked
     _over = False  # whether it was deleted
 
     def __init__(  # noqa: PLR0913, PLR0917 - the original signature
@@ -202,6 +203,12 @@ class Session(CarriedSession):
             id, data_dir=self.data_dir, digest_filenames=False, **self.namespace_args
         )
 
+    def _namespace_of(self, id: Any) -> Any:
+        """Return that of `id`: our own, which may be locked, if it is that."""
+        space = self.namespace
+        known = space is not None and space.namespace == id
+        return space if known else self._open_namespace(id)
+
     def load(self) -> None:
         """Read the session; where there is none, or it has timed out, begin a new one."""
         self.namespace = self._open_namespace(self.id)
@@ -283,7 +290,7 @@ class Session(CarriedSession):
 
     def _remove_record(self) -> None:
         if self._origin is not None and "kept-records" not in current().unsafe:
-            forget(self._open_namespace(self._origin))
+            forget(self._namespace_of(self._origin))
 
     def save(self, accessed_only: bool = False) -> None:
         """Write the session over what lies in the store now.
@@ -299,8 +306,6 @@ class Session(CarriedSession):
             return
         if self._over:
             return
-        if self.namespace is None or self.namespace.namespace != self.id:
-            self.namespace = self._open_namespace(self.id)
         mine = dict(self.accessed_dict if accessed_only else self)
         put = self._move if self._moved else self._write
         if not put(mine, whole=not accessed_only):
@@ -325,6 +330,7 @@ class Session(CarriedSession):
             merged = self._merged(mine, now)
             return self._encrypt_data(mine if merged is None else merged)
 
+        self.namespace = self._namespace_of(self.id)
         written = write(self.namespace, text, known=self._origin is not None)
         if written is not None:
             self._settle(written, merged, whole=whole)
@@ -332,12 +338,8 @@ class Session(CarriedSession):
 
     def _move(self, mine: dict[Any, Any], *, whole: bool) -> bool:
         """Write the record under the new id and remove the old one; return if that was there."""
-        old = self._open_namespace(self._origin)
-        old.acquire_read_lock()
-        try:
-            now = look(old)
-        finally:
-            old.release_read_lock()
+        old, self.namespace = self._namespace_of(self._origin), self._open_namespace(self.id)
+        now = peek(old)
         if now is None:
             return False
         merged = self._merged(mine, now)
@@ -383,13 +385,12 @@ class Session(CarriedSession):
 
     def lock(self) -> None:
         """Keep all others from reading and writing this session, until `unlock`."""
-        if self.namespace is None:
-            self.namespace = self._open_namespace(self.id)
-        self.namespace.acquire_write_lock()
+        self._locked = self.namespace = self._namespace_of(self.id)
+        self._locked.acquire_write_lock()
 
     def unlock(self) -> None:
         """End what `lock` began."""
-        self.namespace.release_write_lock()
+        (self._locked or self.namespace).release_write_lock()
 
 
 def _checked_timeout(timeout: int | None, save_accessed_time: Any) -> int | None:
