@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pyramid.config import Configurator
 from pyramid.csrf import get_csrf_token
+from pyramid.i18n import TranslationString
 from pyramid.interfaces import ISession
 from pyramid.request import Request
 from pyramid.response import Response
@@ -17,6 +18,7 @@ from webtest import TestApp
 from zope.interface.verify import verifyObject
 
 from compat.seeds import ours
+from holdfast.compat import configure
 from holdfast.compat.beaker import cache, container
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.pyramid_beaker import (
@@ -26,6 +28,7 @@ from holdfast.compat.pyramid_beaker import (
     session_factory_from_settings,
     set_cache_regions_from_settings,
 )
+from holdfast.errors import CodecError
 from servers.process import Server, free_port
 
 
@@ -293,6 +296,24 @@ def test_a_corrupt_cookie_raises_unless_it_is_to_be_dropped() -> None:
     site.set_cookie("beaker.session.id", "x" * 60)
     with pytest.warns(match="Invalidating corrupt session"):
         assert site.get("/").text == "None"
+
+
+def translated(request: Any) -> Response:
+    session = request.session
+    if "flash" in request.GET:
+        session.flash(TranslationString("saved", default="Saved ${n}", mapping={"n": 3}))
+    said = [f"{type(message).__name__} {message.interpolate()}" for message in session.peek_flash()]
+    return Response(" ".join(said))
+
+
+def test_messages_that_are_objects_need_their_class_on_the_list() -> None:
+    settings = {"session__type": "cookie", "session__validate_key": "v" * 20}
+    site = browser(translated, **settings)
+    with pytest.raises(CodecError, match=r"_f_.*allow=\['translationstring.TranslationString'\]"):
+        site.get("/?flash")
+    configure(allow=["translationstring.TranslationString"])
+    site.get("/?flash")
+    assert site.get("/").text == "TranslationString Saved 3"
 
 
 # The document's own code
