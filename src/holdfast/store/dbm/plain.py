@@ -22,6 +22,7 @@ from holdfast.store.protocol import as_bytes
 __all__ = ["PlainDbm"]
 
 _ENDS = ("", ".db", ".dat", ".pag", ".dir")
+_LEFT_OVER = (".bak", "-wal", "-shm", "-journal")  # none of a new database of the same name
 
 
 class PlainDbm:
@@ -91,9 +92,9 @@ class PlainDbm:
     def remove(self) -> None:
         """Remove the database, whole; none there is no error."""
         with self._files.alone():
-            for path in (*self.filenames(), f"{self.path}.bak"):
+            for end in (*_ENDS, *_LEFT_OVER):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)  # noqa: PTH108
+                    os.unlink(self.path + end)  # noqa: PTH108
 
     def close(self) -> None:
         self._files.close()
