@@ -29,6 +29,7 @@ from beaker.container import (
     Value,
     namespace_classes,
 )
+from beaker.middleware import CacheMiddleware
 
 FOLDER = sys.argv[1]
 now = [1_000_000.0]
@@ -340,9 +341,43 @@ def wrong() -> None:
         tell(f"options {sorted(options)}", lambda: type(Cache("n", **options)).__name__)  # noqa: B023
 
 
+def middleware() -> None:
+    def app(environ: dict[str, Any], _: Any) -> list[str]:
+        return [type(environ[key]).__name__ for key in environ if "cache" in key]
+
+    for config, more in (
+        ({}, {}),
+        (None, {}),
+        ({"type": "file", "data_dir": "x"}, {}),
+        ({"cache.type": "dbm", "cache.data_dir": "x", "session.type": "file"}, {}),
+        ({"beaker.cache.type": "dbm", "cache.type": "file", "cache.expire": "7"}, {}),
+        ({"cache.regions": "a, b,,", "cache.a.type": "file", "cache.b.enabled": "no"}, {}),
+        ({"cache.regions": "mw", "cache.enabled": "false", "cache.key_length": "9"}, {}),
+        ({"cache.type": "dbm"}, {"type": "memory", "expire": "5"}),
+        ({"cache.type": "dbm"}, {"cache.type": "memory", "cache.expire": "5"}),
+        ({"cache.type": "dbm"}, {"environ_key": "other.cache", "nonsense": 3}),
+        ({"cache.expire": "soon"}, {}),
+        ({"cache.enabled": "perhaps"}, {}),
+        ({"cache.type": ""}, {}),
+    ):
+        label = f"middleware {config} {more}"
+        tell(label, lambda: sorted(CacheMiddleware(app, config, **more).options.items()))  # noqa: B023
+        tell(label, lambda: CacheMiddleware(app, config, **more)({}, None))  # noqa: B023
+
+    class Registry:
+        reglist = (1,)
+
+        def register(self, proxy: Any, made: Any) -> None:
+            out.append([repr(proxy), type(made).__name__])
+
+    tell("registry", CacheMiddleware(app), {"paste.registry": Registry()}, None)
+    tell("names", lambda: [CacheMiddleware(app).app is app, CacheMiddleware.cache])
+
+
 for each in ("memory", "file", "dbm"):
     programmatic(each)
 decorated()
 containers()
 wrong()
+middleware()
 print(json.dumps(out))  # noqa: T201 - the answer

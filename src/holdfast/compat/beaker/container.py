@@ -4,8 +4,10 @@ Law: names only; `namespaces.py` has the managers that others extend, `local_nam
 over files, `value.py` the life of a value.
 """
 
+import logging
 from typing import Any, ClassVar
 
+from holdfast.compat.beaker import util
 from holdfast.compat.beaker.exceptions import CreationAbortedError, MissingCacheParameter
 from holdfast.compat.beaker.local_namespaces import DBMNamespaceManager, FileNamespaceManager
 from holdfast.compat.beaker.namespaces import (
@@ -13,6 +15,13 @@ from holdfast.compat.beaker.namespaces import (
     MemoryNamespaceManager,
     NamespaceManager,
     OpenResourceNamespaceManager,
+)
+from holdfast.compat.beaker.synchronization import (
+    NameLock,
+    _threading,
+    file_synchronizer,
+    mutex_synchronizer,
+    null_synchronizer,
 )
 from holdfast.compat.beaker.value import Value
 
@@ -30,11 +39,22 @@ __all__ = [
     "MemoryContainer",
     "MemoryNamespaceManager",
     "MissingCacheParameter",
+    "NameLock",
     "NamespaceManager",
     "OpenResourceNamespaceManager",
     "Value",
+    "_threading",
+    "debug",
+    "file_synchronizer",
+    "logger",
+    "mutex_synchronizer",
     "namespace_classes",
+    "null_synchronizer",
+    "util",
 ]
+
+logger = logging.getLogger("beaker.container")
+debug = logger.debug
 
 namespace_classes: dict[type, Any] = {}
 """The manager of each class of Containers."""
