@@ -93,11 +93,11 @@ def walk(it: Any) -> list[str]:
         it.release_write_lock()
 
     for key in ["k", *ODD]:
-        note(lambda key=key: bool(key in it))  # type: ignore[misc]
-        note(lambda key=key: it[key])  # type: ignore[misc]
-        note(lambda key=key: it.__setitem__(key, {"of": repr(key)}))  # type: ignore[misc]
-        note(lambda key=key: it[key])  # type: ignore[misc]
-        note(lambda key=key: bool(it.has_key(key)))  # type: ignore[misc]
+        note(lambda key=key: bool(key in it))
+        note(lambda key=key: it[key])
+        note(lambda key=key: it.__setitem__(key, {"of": repr(key)}))
+        note(lambda key=key: it[key])
+        note(lambda key=key: bool(it.has_key(key)))
     note(lambda: it.set_value("k", [1, 2], 300))
     note(lambda: it["k"])
     note(lambda: it.__delitem__("k"))

@@ -157,7 +157,8 @@ def test_who_makes_a_value_may_look_at_the_old_one(url: str) -> None:
     Value("k", manager, expiretime=1).set_value("old", storedtime=1.0)
 
     def create() -> str:
-        return "new after " + Value("k", manager, createfunc=create, expiretime=1).get_value()
+        old = Value("k", manager, createfunc=create, expiretime=1).get_value()
+        return f"new after {old}"
 
     value = Value("k", manager, createfunc=create, expiretime=1)
     assert value.get_value() == "new after old"
@@ -206,7 +207,7 @@ def test_what_is_missing_is_said(url: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "redis", None)
     for make in (RedisNamespaceManager, RedisClusterNamespaceManager, RedisSynchronizer):
         with pytest.raises(InvalidCacheBackendError, match=r"pip install 'holdfast\[redis\]'"):
-            make("shop", url)  # type: ignore[operator]
+            make("shop", url)
 
 
 def test_a_server_that_is_gone_is_an_error_of_ours() -> None:

@@ -33,7 +33,8 @@ class Kind:
 
     def genuine(self, *acts: str) -> Any:
         """Return what the genuine library says."""
-        return json.loads(genuine(WALK, self.name, self.genuine_url, *acts, **self.environ))
+        environ: dict[str, Any] = dict(self.environ)
+        return json.loads(genuine(WALK, self.name, self.genuine_url, *acts, **environ))
 
     def ours(self, *acts: str, old: bool = False) -> Any:
         """Return what ours says, in a process with `install("beaker")`."""

@@ -84,7 +84,7 @@ class PlainSuite:
                 if old:
                     store.put("key", old)
                 news = [b"%d" % number for number in range(8)]
-                done = list(threads.map(lambda new, old=old: store.swap("key", old, new), news))  # type: ignore[misc]
+                done = list(threads.map(lambda new, old=old: store.swap("key", old, new), news))
                 assert store.get("key") == news[done.index(True)]
                 assert done.count(True) == 1
 

@@ -17,6 +17,7 @@ from holdfast.store.datastore.plain import PlainEntities, project_here
 from holdfast.testing.clock import ManualClock
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("datastore_server")]
+Entity: Any = datastore.Entity  # no types
 NoCredentials: Any = exceptions.DefaultCredentialsError
 
 
@@ -43,7 +44,7 @@ class TestPlainEntities(PlainSuite):
         google_client: Any = datastore.Client
         client = google_client(project="holdfast", _use_grpc=False)
         born = dt.datetime(2009, 4, 1, tzinfo=dt.UTC)
-        old: Any = datastore.Entity(client.key(kind, "pold"), exclude_from_indexes=("data",))
+        old = Entity(client.key(kind, "pold"), exclude_from_indexes=("data",))
         old.update(data=b"\x80\x02}.", created=born, accessed=born)
         client.put(old)
         assert store.get("pold") == b"\x80\x02}."
