@@ -26,11 +26,11 @@ _SCRIPT = """
 import json, sys
 import beaker.ext.memcached as module
 from beaker.container import Value
-url, way = sys.argv[1:]
+url, locks, way = sys.argv[1:]
 ours = "holdfast" in module.MemcachedNamespaceManager.__module__
 library = "python3-memcached" if ours else "memcache"  # what `import memcache` is there
 def manager(name):
-    return module.MemcachedNamespaceManager(name, url, memcache_module=library)
+    return module.MemcachedNamespaceManager(name, url, memcache_module=library, lock_dir=locks)
 space = manager("na me")
 if way == "write":
     space["k"] = {"a": [1, 2], "b": "x", 3: (4, None)}
@@ -63,17 +63,18 @@ def url(server: MemcachedServer) -> str:
 
 
 @pytest.mark.slow
-def test_the_genuine_library_and_ours_find_each_others(url: str) -> None:
-    genuine(_SCRIPT, url, "write")
-    found = ours("beaker", _SCRIPT, url, "read")
-    genuine(_SCRIPT, url, "write")
-    assert found == genuine(_SCRIPT, url, "read")
+def test_the_genuine_library_and_ours_find_each_others(url: str, tmp_path: Path) -> None:
+    at = (url, tmp_path)
+    genuine(_SCRIPT, *at, "write")
+    found = ours("beaker", _SCRIPT, *at, "read")
+    genuine(_SCRIPT, *at, "write")
+    assert found == genuine(_SCRIPT, *at, "read")
     old = "import holdfast.compat; holdfast.compat.configure(old_form=True)\n"
-    ours("beaker", old + _SCRIPT, url, "write")
-    assert found == genuine(_SCRIPT, url, "read")
-    ours("beaker", _SCRIPT, url, "write")
+    ours("beaker", old + _SCRIPT, *at, "write")
+    assert found == genuine(_SCRIPT, *at, "read")
+    ours("beaker", _SCRIPT, *at, "write")
     assert found.startswith("[\"{'a': [1, 2]")
-    assert found == ours("beaker", _SCRIPT, url, "read")
+    assert found == ours("beaker", _SCRIPT, *at, "read")
 
 
 def test_clearing_a_namespace_leaves_the_others_alone(url: str) -> None:
@@ -102,14 +103,14 @@ def test_what_others_wrote_is_cleared_as_well(url: str) -> None:
     assert one["k"] == {"by": "another"}
 
 
-def test_a_value_is_made_anew_after_a_clear(url: str) -> None:
+def test_a_value_is_made_anew_after_a_clear(url: str, tmp_path: Path) -> None:
     made: list[int] = []
 
     def make() -> int:
         made.append(1)
         return len(made)
 
-    space = MemcachedNamespaceManager("made", url)
+    space = MemcachedNamespaceManager("made", url, lock_dir=str(tmp_path))
     value = Value("k", space, make, 60)
     assert [value.get_value(), value.get_value()] == [1, 1]
     space.remove()
@@ -177,20 +178,20 @@ def test_a_record_that_cannot_be_read_is_not_there(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_outage() -> None:
+def test_an_outage(tmp_path: Path) -> None:
     """A cache goes on without; a removal and a session say so."""
     with run_memcached() as running:
         url = f"127.0.0.1:{running.port}"
-        space = MemcachedNamespaceManager("o", url)
+        space = MemcachedNamespaceManager("o", url, lock_dir=str(tmp_path))
         space["k"] = {"a": 1}
         space.reread("k")
         running.server.kill()
         assert space["k"] is None
-        assert "k" not in space
         space["k"] = {"a": 2}
         assert Value("v", space, lambda: "made", 60).get_value() == "made"
         assert any("cannot be reached" in reason for reason in refused)
         for fails in (
+            lambda: "k" in space,
             lambda: space.reread("k"),
             lambda: space.swap_value("k", {"a": 3}),
             lambda: space.__delitem__("k"),
@@ -206,6 +207,7 @@ def test_an_outage() -> None:
 def test_an_id_that_no_server_can_carry_is_not_found(url: str) -> None:
     space = MemcachedNamespaceManager("a\r\nflush_all\r\n", url)
     assert space["session"] is None
+    assert "session" not in space
     with pytest.raises(KeyError):
         space.reread("session")
     space["session"] = {"a": 1}
@@ -239,7 +241,7 @@ def test_one_client_for_one_url(tmp_path: Path) -> None:
     assert PyLibMCNamespaceManager("b", "h:1;h:2", **ring).mc is not one.mc
 
 
-def test_the_names_of_the_past(url: str) -> None:
+def test_the_names_of_the_past(url: str, tmp_path: Path) -> None:
     with pytest.warns(CompatWarning, match="cmemcache cannot be had"):
         space = MemcachedNamespaceManager("c", url, memcache_module="cmemcache")
     space["k"] = [1]
@@ -250,5 +252,5 @@ def test_the_names_of_the_past(url: str) -> None:
     with PyLibMCNamespaceManager("p", url).pool.reserve() as mc:
         assert mc.get("x") == 1
     container: Any = MemcachedContainer  # calling one gives a `Value`
-    value = container("k", {}, "old", lambda: [1], url=url)
+    value = container("k", {}, "old", lambda: [1], url=url, lock_dir=str(tmp_path))
     assert value.get_value() == [1]

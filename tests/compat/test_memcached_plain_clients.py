@@ -1,11 +1,13 @@
 """The genuine clients beside ours: the same servers for the same keys, the same values."""
 
 import base64
+import binascii
 import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+import memcache
 import pytest
 
 from compat.seeds import genuine
@@ -132,6 +134,31 @@ def test_the_genuine_clients_find_what_is_written_in_the_old_form(
         assert client.decr(f"{name}-counted") == 2
     said = json.loads(genuine(_READ, _given(servers)))
     assert said == dict.fromkeys(ours, 2)
+
+
+def test_python_memcached_of_today_and_ours(servers: list[MemcachedServer]) -> None:
+    """The release after python3-memcached: bytes are bare there, and its hash can be 0."""
+    names = [f"127.0.0.1:{server.port}" for server in servers]
+    for given in (names, [(names[0], 1), (names[1], 3), (names[2], 2)]):
+        theirs, mine = memcache.Client(given), Client(given, module="memcache")
+        mine.flush_all()
+        configure(old_form=True)
+        keys = [*_KEYS, *(next(k for k in map(str, range(10**6)) if _is_zero(b, k)) for b in "tm")]
+        for key in keys:
+            assert theirs.set("t" + key, {"k": key})
+            mine.set("m" + key, {"k": key})
+        assert [key for key in keys if mine.get("t" + key) != {"k": key}] == []
+        assert [key for key in keys if theirs.get("m" + key) != {"k": key}] == []
+        for number, value in enumerate(_values()):
+            assert theirs.set(f"tv{number}", value)
+            mine.set(f"mv{number}", value)
+            assert mine.get(f"tv{number}") == theirs.get(f"mv{number}") == value
+        theirs.disconnect_all()
+        mine.close()
+
+
+def _is_zero(begin: str, key: str) -> bool:
+    return binascii.crc32((begin + key).encode()) >> 16 & 0x7FFF == 0
 
 
 def test_a_client_of_old_meets_the_safe_form(

@@ -2,9 +2,9 @@
 
 Law: keys are Beaker's, values those of the client that `memcache_module` names, which need not be
 installed. A cache gets on without its servers, as it did: what they do not answer is not there,
-what they do not take is dropped, and both are told. But a removal that was not done is a
-`StoreError`, and so is whatever a session reads or writes: an outage logs nobody out, and loses
-nothing in silence.
+what they do not take is dropped, and both are told. But `in` and a removal are a `StoreError`
+then, and so is whatever a session reads or writes: an outage logs nobody out, lets nobody stay who
+logged out, and loses nothing in silence.
 """
 
 import hashlib
@@ -110,16 +110,22 @@ class MemcachedNamespaceManager(NamespaceManager):
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value, or None where there is none."""
-        name = self._format_key(key)
         try:
-            data = self._read(name)
+            return self._look(key)
         except (StoreError, KeyRejected) as error:
             tell(str(error), f"{self.namespace}: {key!r}")
             return None
-        return None if data is None else self.mc.decoded(data, name)
 
     def __contains__(self, key: Any) -> bool:
-        return self[key] is not None
+        """Return whether there is a value.
+
+        Raises:
+            StoreError: Nobody knows; whoever asks may be about to remove it.
+        """
+        try:
+            return self._look(key) is not None
+        except KeyRejected:  # an id that a visitor made up
+            return False
 
     def _find(self, key: Any) -> Any:
         return self[key]  # None says that there is none
@@ -151,12 +157,10 @@ class MemcachedNamespaceManager(NamespaceManager):
         raise NotImplementedError("memcached does not list its keys")
 
     def reread(self, key: Any) -> Any:
-        name = self._format_key(key)
         try:
-            data = self._seen[name] = self._read(name)
-        except KeyRejected:  # an id that a visitor made up
-            raise KeyError(key) from None
-        value = None if data is None else self.mc.decoded(data, name)
+            value = self._look(key, keep=True)
+        except KeyRejected:
+            value = None
         if value is None:
             raise KeyError(key)
         return value
@@ -172,9 +176,13 @@ class MemcachedNamespaceManager(NamespaceManager):
         )
         return done
 
-    def _read(self, name: str) -> Flagged | None:
+    def _look(self, key: Any, *, keep: bool = False) -> Any:
+        """Return the value as it lies on the server, or None; `keep` is for `swap_value`."""
+        name = self._format_key(key)
         data: Flagged | None = self.mc.store.get(name, within=self._mark)
-        return data
+        if keep:
+            self._seen[name] = data
+        return None if data is None else self.mc.decoded(data, name)
 
 
 class PyLibMCNamespaceManager(MemcachedNamespaceManager):
