@@ -107,6 +107,10 @@ def programmatic(kind: str) -> None:
         say(f"{kind} get", cache.get, key)
         say(f"{kind} in", cache.__contains__, key)
         say(f"{kind} has_key", cache.has_key, key)
+    for odd in (5, ("t", 1), None, 2.5, True, frozenset([1])):
+        say(f"{kind} put {odd!r}", cache.put, odd, "odd")
+        say(f"{kind} get {odd!r}", cache.get, odd)
+    say(f"{kind} put a list", cache.put, [1], "odd")
     cache.namespace.acquire_read_lock()
     say(f"{kind} keys", lambda: sorted(map(repr, cache.namespace.keys())))
     cache.namespace.release_read_lock()

@@ -259,7 +259,7 @@ class _Rows(MutableMapping[Any, bytes]):
         self._store = store
 
     def __getitem__(self, key: Any) -> bytes:
-        data = self._store.get(_text(key))
+        data = self._store.get(_text(key)) if isinstance(key, str | bytes) else None
         if data is None:
             raise KeyError(key)
         return data
@@ -285,4 +285,8 @@ class _Rows(MutableMapping[Any, bytes]):
 
 
 def _text(key: Any) -> str:
-    return key.decode() if isinstance(key, bytes) else str(key)
+    if isinstance(key, bytes):
+        return key.decode()
+    if isinstance(key, str):
+        return key
+    raise TypeError("keys must be bytes or strings")
