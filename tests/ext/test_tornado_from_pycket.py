@@ -1,6 +1,7 @@
 """From pycket to the native sessions, handler by handler: nobody is logged out."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tornado.web import Application, RequestHandler
@@ -40,7 +41,8 @@ class New(SessionMixin, RequestHandler):
 
 @pytest.fixture(autouse=True)
 def _no_driver_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(driver, "_shared", made := [])
+    made: list[Any] = []
+    monkeypatch.setattr(driver, "_shared", made)
     yield
     for _, one in made:
         one.client.close()

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from tornado.web import (
     authenticated,
     stream_request_body,
 )
-from tornado_site import Site, Visitor, page, serve
+from tornado_site import Site, Visitor, page, serve, until
 
 from holdfast import Cookie, Header, Sessions
 from holdfast.errors import ConfigError, SessionCommitted
@@ -257,9 +259,7 @@ def test_who_goes_away_has_written_all_the_same(shop: Shop, run: Open) -> None:
         await writer.wait_closed()
 
     site.do(leave())
-    for _ in range(200):
-        if "visits" in visitor.get("/read").json():
-            break
+    until(lambda: "visits" in visitor.get("/read").json())
     assert visitor.get("/read").json()["visits"] == 1
 
 
@@ -281,6 +281,10 @@ async def later(self: SessionMixin) -> None:
     self.session["late"] = 1
 
 
+def is_late(who: Visitor) -> bool:
+    return bool(who.get("/read").json().get("late") == 1)
+
+
 def test_a_write_after_the_first_byte_counts_if_the_client_holds_the_token(
     shop: Shop, run: Open
 ) -> None:
@@ -291,10 +295,7 @@ def test_a_write_after_the_first_byte_counts_if_the_client_holds_the_token(
     stored = site.visitor()
     assert stored.get("/later").text == "a"
     for who in (visitor, stored):
-        for _ in range(200):  # the answer may be read before the end of its handler
-            if "late" in who.get("/read").json():
-                break
-        assert who.get("/read").json()["late"] == 1
+        until(partial(is_late, who))
 
 
 @page
@@ -333,10 +334,7 @@ def test_a_session_that_is_being_committed_is_read_only(run: Open) -> None:
     assert len(refused) == 9
     assert all("is being committed" in message for message in refused)
     assert read == ("2", None, 2)
-    for _ in range(200):
-        if visitor.get("/read").json()["list"] == [1, 2]:
-            break
-    assert visitor.get("/read").json() == {"a": "2", "list": [1, 2]}
+    until(lambda: visitor.get("/read").json() == {"a": "2", "list": [1, 2]})
     assert seen[0] is None
 
 
@@ -433,6 +431,25 @@ def test_a_header_may_carry_the_token(run: Open) -> None:
     again = visitor.get("/count", **{"X-Auth-Token": token})
     assert again.text == "2"
     assert again.headers["cache-control"] == "private"
+
+
+@page
+def swell(self: SessionMixin) -> None:
+    self.session["big"] = "x" * 5000
+    self.write("swollen")
+
+
+def test_a_session_may_travel_whole(run: Open, caplog: pytest.LogCaptureFixture) -> None:
+    shop = Shop(slow=False)
+    whole = Sessions.in_cookie([secrets.token_urlsafe(32)])
+    visitor = run(shop, swell, later, holdfast_sessions=whole).visitor()
+    assert [visitor.get("/count").text for _ in range(3)] == ["1", "2", "3"]
+    assert visitor.get("/swell").status_code == 500
+    assert "SessionTooLarge" in caplog.text
+    assert "SessionCommitted" not in caplog.text
+    assert visitor.get("/later").status_code == 200
+    assert visitor.get("/read").json() == {"visits": 3, "early": 1}
+    assert "SessionCommitted" in caplog.text  # for its cookie had left
 
 
 def test_two_cookies_of_the_name_are_none(shop: Shop, run: Open) -> None:

@@ -1,7 +1,6 @@
 """Tornado's websockets: they read their session, never set a cookie, and end with it."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
-from tornado_site import Site, Visitor, page, serve
+from tornado_site import SOON, Site, Visitor, page, serve, until
 
 from holdfast import Limiter, Sessions
 from holdfast.durations import Duration
@@ -18,7 +17,6 @@ from holdfast.ext.tornado import SessionMixin
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faults import FaultyStore
 
-SOON = 0.01
 PATIENCE = 30
 
 
@@ -111,14 +109,6 @@ def known(site: Site) -> Visitor:
     visitor = site.visitor()
     visitor.get("/login")
     return visitor
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds: a handler ends after its peer was told."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(SOON)
 
 
 def test_it_reads_and_writes_under_the_token_its_client_holds(shop: Shop) -> None:

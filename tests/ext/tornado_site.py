@@ -6,6 +6,7 @@ Law: a free port each; nothing is left when the `with` block ends.
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
@@ -18,8 +19,10 @@ from tornado.websocket import websocket_connect
 
 from holdfast.ext.tornado import SessionMixin
 
-__all__ = ["Site", "Visitor", "page", "serve"]
+__all__ = ["SOON", "Site", "Visitor", "page", "serve", "until"]
 
+SOON = 0.01
+_PATIENCE = 30
 T = TypeVar("T")
 
 
@@ -157,3 +160,11 @@ def serve(application: Application) -> Iterator[Site]:
 def page(get: Callable[[Any], Any]) -> type[RequestHandler]:
     """Return a handler of this name that answers GET and HEAD so."""
     return type(get.__name__, (SessionMixin, RequestHandler), {"get": get, "head": get})
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds: a handler ends after its client was answered."""
+    end = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(SOON)
