@@ -1,0 +1,146 @@
+"""Beaker's sessions on servers, where no lock keeps others out: nothing lost, no logout undone."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compat.beaker_clients import closing_clients
+from compat.beaker_walk import Browser, application
+from holdfast.compat.beaker.middleware import SessionMiddleware
+from holdfast.compat.beaker.session import Session
+from servers.memcached import MemcachedServer, run_memcached
+from servers.mongodb import MongodbServer
+from servers.redis import RedisServer
+
+pytestmark = pytest.mark.server
+
+Open = Callable[..., Session]
+
+
+@pytest.fixture(scope="module")
+def memcached() -> Iterator[MemcachedServer]:
+    with run_memcached() as running:
+        yield running
+
+
+@pytest.fixture(params=["ext:redis", "ext:mongodb", "ext:memcached", "ext:database"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Give the options of one kind."""
+    kind = str(request.param)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(closing_clients())
+        if kind == "ext:redis":
+            redis: RedisServer = request.getfixturevalue("redis_server")
+            url = f"{redis.url}/7"
+        elif kind == "ext:mongodb":
+            mongo: MongodbServer = request.getfixturevalue("mongodb")
+            url = f"{mongo.url}/beaker_sessions"
+        elif kind == "ext:memcached":
+            url = f"127.0.0.1:{request.getfixturevalue('memcached').port}"
+        else:
+            url = f"sqlite:///{tmp_path}/sessions.db"
+        yield {"type": kind, "url": url, "lock_dir": str(tmp_path)}
+
+
+@pytest.fixture
+def opened(site: dict[str, Any]) -> Open:
+    """Give sessions; the request that opens one brings the id it is given."""
+
+    def open_session(brought: str | None = None, **options: Any) -> Session:
+        carried = {"cookie": f"beaker.session.id={brought}"} if brought else {}
+        return Session(carried, **{**site, **options})
+
+    return open_session
+
+
+def _kept(opened: Open, **values: Any) -> str:
+    session = opened()
+    session.update(values)
+    session.save()
+    return str(session.id)
+
+
+def _values(session: Session) -> dict[str, Any]:
+    return {name: value for name, value in session.items() if not name.startswith("_")}
+
+
+def test_requests_one_after_the_other(site: dict[str, Any]) -> None:
+    options = {f"session.{name}": value for name, value in site.items()}
+    browser = Browser(SessionMiddleware(application, {**options, "session.timeout": "300"}))
+    assert [browser.get(f"/{word}").rpartition(" ")[2] for word in ("count", "count")] == [
+        "1}",
+        "2}",
+    ]
+    assert browser.get("/regenerate").endswith("'n': 2}")
+    assert browser.get("/read").startswith("2 ")
+    browser.get("/delete")
+    assert browser.get("/read").startswith("None ")
+
+
+def test_what_two_requests_changed_is_kept_of_both(opened: Open) -> None:
+    kept = _kept(opened, cart=["a"], gone=1)
+    one, other = opened(kept), opened(kept)
+    one["cart"].append("b")
+    del one["gone"]
+    other["theme"] = "light"
+    one.save()
+    other.save()
+    assert _values(opened(kept)) == {"cart": ["a", "b"], "theme": "light"}
+
+
+@pytest.mark.parametrize("end", ["delete", "invalidate", "regenerate_id"])
+def test_a_logout_is_never_undone(opened: Open, end: str) -> None:
+    kept = _kept(opened, n=1)
+    slow, reads, out = opened(kept), opened(kept), opened(kept)
+    getattr(out, end)()
+    out.save()
+    slow["n"] = 2
+    slow.save()
+    reads.save(accessed_only=True)
+    assert opened(kept).is_new
+    assert not slow.request["set_cookie"]
+
+
+def test_an_id_that_names_no_record_is_never_used(opened: Open) -> None:
+    session = opened("c" * 32)
+    session["n"] = 1
+    session.save()
+    assert session.id != "c" * 32
+    assert opened("c" * 32).is_new
+    assert opened(session.id)["n"] == 1
+
+
+def test_encrypted_records_are_kept(opened: Open) -> None:
+    keys: dict[str, Any] = {"encrypt_key": "e", "validate_key": "v", "data_serializer": "json"}
+    session = opened(**keys)
+    session["n"] = 1
+    session.save()
+    assert opened(session.id, **keys)["n"] == 1
+
+
+@pytest.mark.slow
+def test_threads_lose_nothing(opened: Open) -> None:
+    kept = _kept(opened, n=1)
+    sessions = [opened(kept) for _ in range(8)]
+    failed: list[BaseException] = []
+    ready = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        try:
+            ready.wait()
+            sessions[number][f"of {number}"] = number
+            sessions[number].save()
+        except BaseException as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert _values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
