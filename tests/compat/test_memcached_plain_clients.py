@@ -18,6 +18,7 @@ from servers.memcached import MemcachedServer, run_memcached
 
 pytestmark = pytest.mark.server
 
+_OLDER = "python3-memcached"
 _KEYS = [f"ns_k{number}" for number in range(500)] + [f"ns_Â·é{number}" for number in range(20)]
 _VALUES: list[object] = [None, True, 1, -5, 2**70, "a", "é", 1.5, (1, 2), {"a": [1]}, "x" * 300]
 _WAYS = """
@@ -159,6 +160,20 @@ def test_python_memcached_of_today_and_ours(servers: list[MemcachedServer]) -> N
 
 def _is_zero(begin: str, key: str) -> bool:
     return binascii.crc32((begin + key).encode()) >> 16 & 0x7FFF == 0
+
+
+@pytest.mark.slow
+def test_where_python_memcached_goes_when_a_server_is_gone() -> None:
+    with run_memcached() as one, run_memcached() as two, run_memcached() as three:
+        servers = [one, two, three]
+        client = Client([f"127.0.0.1:{server.port}" for server in servers], module=_OLDER)
+        two.server.kill()
+        genuine(
+            _WAYS + "for key in keys:\n    assert ways['python3-memcached'].set(key, {'k': key})\n",
+            _given(servers),
+        )
+        assert [key for key in _KEYS if client.get(key) != {"k": key}] == []
+        client.close()
 
 
 def test_a_client_of_old_meets_the_safe_form(

@@ -95,6 +95,22 @@ def test_of_many_swaps_each_is_done_once(store: PlainMemcached) -> None:
     assert store.get("n") == b"100"
 
 
+def test_a_copy_is_as_good(servers: list[MemcachedServer]) -> None:
+    """Of bmemcached's servers the first was started anew: what the others keep is there."""
+    store = _opened(servers, "bmemcached")
+    store.flush()
+    store.put("k", b"1")
+    store.put("l", b"1")
+    _said(servers[0].port, b"flush_all")
+    assert store.get("k") == b"1"
+    assert not store.swap("k", None, b"2")
+    assert store.swap("k", b"1", b"2")
+    assert _said(servers[0].port, b"get k").splitlines()[1] == b"2"
+    assert store.swap("l", b"1", None)
+    assert store.get("l") is None
+    store.close()
+
+
 def test_counting(store: PlainMemcached) -> None:
     assert store.count("c") is None
     store.put("c", Flagged(b"5", 2))

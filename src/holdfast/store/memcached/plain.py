@@ -21,14 +21,12 @@ from holdfast.store.memcached.faults import Fault, Unreached, translated
 from holdfast.store.memcached.links import Links
 from holdfast.store.memcached.nodes import Access, Node
 from holdfast.store.memcached.plain_flags import Flagged, form_of
+from holdfast.store.memcached.plain_rows import GONE, fetch, found, mark_of, same
 from holdfast.store.memcached.plain_servers import Server, checked, places
 from holdfast.store.memcached.wire import Refusal, Reply, Request, Row, Then
 
 __all__ = ["Flagged", "PlainMemcached"]
 
-_LONGEST = 30 * 24 * 3600  # seconds; a larger number is a time of day to the server
-_LAST = 2**31 - 1  # the last second a server can be told
-_GONE = (0, -1)  # flags and exptime of a row that is gone as soon as it is written
 _NO_CAS = b"0"  # what a server says that keeps none
 _REST = 5.0  # seconds in which a server that did not answer in time is not asked again
 
@@ -76,18 +74,8 @@ class PlainMemcached:
             key: 1 to 250 bytes of UTF-8, without spaces and control characters.
             within: The mark of the group that it belongs to; see `clear`.
         """
-        nodes = self._nodes(key)
-        for these in [(node,) for node in nodes] if self._places.copies else [nodes]:
-            try:
-                _, reply = self._ask(these, _fetch(key, within))
-            except StoreUnavailable:
-                if not self._places.copies or these[0] == nodes[-1]:
-                    raise
-                continue
-            row, _ = _found(reply, key, within)
-            if row is not None:
-                return Flagged(row.value, row.flags)
-        return None
+        _, row = self._look(key, within)
+        return None if row is None else Flagged(row.value, row.flags)
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """Keep `value` under `key`; its flags are those of a `Flagged`, else 0."""
@@ -95,7 +83,7 @@ class PlainMemcached:
             self.delete(key)
             return
         nodes = self._nodes(key)
-        self._tell(nodes, wire.store(b"set", key, value, self._mark(value, ttl)))
+        self._tell(nodes, wire.store(b"set", key, value, mark_of(value, ttl, self._clock())))
 
     def delete(self, key: str) -> bool:
         """Remove `key`; return whether it was there."""
@@ -112,16 +100,17 @@ class PlainMemcached:
     ) -> bool:
         """Write `new` only if `key` holds exactly `old`, of the same flags if it is `Flagged`."""
         nodes = self._nodes(key)
+        where = self._look(key, within)[0] if self._places.copies else nodes
         removes = new is None or (ttl is not None and ttl <= 0)
         value = b"" if new is None or removes else new
-        mark = _GONE if removes else self._mark(value, ttl)
+        mark = GONE if removes else mark_of(value, ttl, self._clock())
         holds = False
 
         def over(reply: Reply) -> Request | None:
             """Return what writes over the row that was read, if that is `old`."""
             nonlocal holds
-            row, there = _found(reply, key, within)
-            holds = _same(row, old)
+            row, there = found(reply, key, within)
+            holds = same(row, old)
             if not holds or (row is None and removes):
                 return None
             if there is None:
@@ -131,7 +120,7 @@ class PlainMemcached:
             return wire.cas(key, value, mark, there.cas)
 
         while True:
-            node, reply = self._ask(nodes, _fetch(key, within), then=over)
+            node, reply = self._ask(where, fetch(key, within), then=over)
             if isinstance(reply, dict) or reply == wire.STORED:
                 break
             # The server did nothing: another was quicker. But what he wrote may be `old` again.
@@ -167,7 +156,7 @@ class PlainMemcached:
 
         for node in self._places.all:
             _, reply = self._ask((node,), asked, then=look)
-            row, _ = _found(reply, within, "")
+            row, _ = found(reply, within, "")
             if row is not None and row.cas == _NO_CAS:
                 raise StoreUnavailable(self.name, f"{node} was started with -C: clear needs cas")
 
@@ -187,15 +176,26 @@ class PlainMemcached:
     def _nodes(self, key: str) -> Sequence[Node]:
         return self._places.of(checked(key))
 
-    def _mark(self, value: bytes, ttl: float | None) -> tuple[int, int]:
-        """Return flags and exptime."""
-        flags = value.flags if isinstance(value, Flagged) else 0
-        if ttl is None:
-            return flags, 0
-        if ttl <= _LONGEST:
-            return flags, -int(-ttl // 1)
-        end = int(self._clock() + ttl)
-        return flags, end if end <= _LAST else 0
+    def _look(self, key: str, within: str) -> tuple[Sequence[Node], Row | None]:
+        """Return the servers that keep the value under `key`, or would, and the value."""
+        nodes = self._nodes(key)
+        if not self._places.copies:
+            return nodes, found(self._ask(nodes, fetch(key, within))[1], key, within)[0]
+        reached: list[Node] = []
+        fault: StoreError | None = None
+        for node in nodes:
+            try:
+                _, reply = self._ask((node,), fetch(key, within))
+            except StoreError as error:
+                fault = error
+                continue
+            row, _ = found(reply, key, within)
+            if row is not None:
+                return (node,), row
+            reached.append(node)
+        if not reached and fault is not None:
+            raise fault
+        return reached[:1], None
 
     def _tell(self, nodes: Sequence[Node], request: Request, *, once: bool = False) -> list[Reply]:
         """Return the reply of the server that keeps a key, or of all of them that can be reached.
@@ -266,23 +266,3 @@ class PlainMemcached:
 
     def _rests(self, node: Node) -> bool:
         return bool(self._resting) and self._resting.get(node, 0.0) > monotonic()
-
-
-def _fetch(key: str, within: str) -> Request:
-    return wire.fetch((key, checked(within)) if within else (key,))
-
-
-def _found(reply: Reply, key: str, within: str) -> tuple[Row | None, Row | None]:
-    """Return the row under `key`, and the same though its group was cleared since."""
-    if not isinstance(reply, dict):
-        return None, None
-    row, cleared = reply.get(key), reply.get(within)
-    if row is not None and cleared is not None and int(row.cas) < int(cleared.cas):
-        return None, row
-    return row, row
-
-
-def _same(row: Row | None, old: bytes | None) -> bool:
-    if row is None or old is None:
-        return row is None and old is None
-    return row.value == old and (not isinstance(old, Flagged) or old.flags == row.flags)

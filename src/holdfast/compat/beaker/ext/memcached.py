@@ -10,6 +10,7 @@ logged out, and loses nothing in silence.
 import hashlib
 import warnings
 from contextlib import nullcontext
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ _TOLD = "behavior."
 _MARK = "holdfast.cleared."  # has no "_", which every key of Beaker has that is no hash
 
 
+@cache
 def _load_client(name: str = "auto") -> Any:
     """Return something whose `Client(servers)` works as that of the module `name`."""
     try:
