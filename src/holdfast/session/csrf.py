@@ -1,7 +1,7 @@
 """CSRF tokens: the session's secret, masked anew for each page.
 
-Law: pure but for the random mask. The secret itself never leaves the record; two tokens of one
-secret have nothing in common that a compression side channel could measure.
+Law: pure but for the random mask. The secret itself never leaves the record; two masked tokens of
+one secret have nothing in common that a compression side channel could measure.
 """
 
 import base64
@@ -26,7 +26,8 @@ def new_secret() -> bytes:
 
 def mask(secret: bytes) -> str:
     """Return a token that proves knowledge of `secret`, different at each call."""
-    return _masked(secret, secrets.token_bytes(BYTES))
+    pad = secrets.token_bytes(BYTES)
+    return _masked(secret, pad)
 
 
 def steady(secret: bytes) -> str:
