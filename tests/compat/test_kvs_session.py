@@ -1,7 +1,10 @@
 """Sessions of pyramid_kvs: what lies in the store, what the cookie says, what is not believed."""
 
 import pickle
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,7 +22,9 @@ from holdfast.compat.pyramid_kvs.session import (
 )
 from holdfast.compat.pyramid_kvs.testing import MockCache
 from holdfast.compat.settings import CompatWarning, configure, refused
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, StoreUnavailable
+from servers.memcached import MemcachedServer
+from servers.redis import RedisServer
 
 MOCK = {"kvs": "mock", "ttl": 20}
 NAME = "session_id"
@@ -237,6 +242,47 @@ def test_unknown_ids() -> None:
     assert record_of("session::chosen") == {"user": "ada"}
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["redis", "memcached"])
+def test_many_requests_at_once_lose_nothing(kind: str, request: pytest.FixtureRequest) -> None:
+    server: RedisServer | MemcachedServer = request.getfixturevalue(f"{kind}_server")
+    options = (
+        {"port": server.port, "db": 11}
+        if kind == "redis"
+        else {"servers": [f"127.0.0.1:{server.port}"]}
+    )
+    client: Any = KVS(kind, options, key_prefix="many-at-once::")
+    client.raw_set("id", '{"user": "ada"}', 60)
+    ready = threading.Barrier(8)
+
+    def visit(number: int) -> None:
+        request = testing.DummyRequest(cookies={NAME: "id"})
+        session = CookieSession(request, client, NAME)
+        session[f"name {number}"] = number
+        ready.wait()
+        session.save_session(request, request.response)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(visit, range(8)))
+    found = client.get("id")
+    del found["__created"]
+    assert found == {"user": "ada"} | {f"name {number}": number for number in range(8)}
+    client.delete("id")
+    (client._client if kind == "redis" else client._client.store).close()
+
+
+def test_a_session_that_others_write_to_without_end_is_an_error() -> None:
+    class Busy(MockCache):
+        def raw_swap(self, *_: Any) -> bool:
+            return False
+
+    register("mock", Busy)
+    request = testing.DummyRequest(cookies={NAME: "id"})
+    session = CookieSession(request, KVS("mock"), NAME)
+    with pytest.raises(StoreUnavailable, match="100 times"):
+        session.save_session(request, request.response)
+
+
 def test_created_is_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.5
     monkeypatch.setattr(module, "wall", lambda: now)
@@ -308,8 +354,7 @@ def test_a_record_that_cannot_be_read_is_not_there(record: bytes) -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickles_of_before_are_read(protocol: int) -> None:
-    from collections import defaultdict  # noqa: PLC0415 - what the genuine library pickles
-
+    # as the genuine library pickles it
     keep("id", pickle.dumps(defaultdict(defaultdict, {"user": "ada", "n": [1, None]}), protocol))
     visit = Visit("id")
     assert dict(visit.session.items()) == {"user": "ada", "n": [1, None]}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fuzz import codings, cookies, forms, records, seals, storables, visits
+from fuzz import codings, cookies, forms, kvs_records, records, seals, storables, visits
 
 __all__ = ["LAWS", "Law"]
 
@@ -29,6 +29,7 @@ LAWS = {
     "msgpack": Law(codings.msgpacks, codings.ENCODINGS),
     "json": Law(codings.jsons, codings.JSONS),
     "storable": Law(storables.storables, storables.STORABLES),
+    "kvs": Law(kvs_records.kvs_records, kvs_records.RECORDS),
     "zlib": Law(codings.zlibs, codings.STREAMS),
     "fields": Law(forms.fields, forms.FIELDS),
     "bodies": Law(forms.bodies, forms.BODIES),

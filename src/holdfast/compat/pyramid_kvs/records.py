@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.codec.compress import MAX_BYTES
-from holdfast.compat import values
+from holdfast.compat.pyramid_kvs.serializer import serializer as named
 from holdfast.errors import CodecError
 from holdfast.store.memcached.plain_flags import FORMS, Flagged
 
@@ -39,7 +39,7 @@ def read(codec: str, serializer: Any, raw: str | bytes) -> Any:
     """
     data = octets(raw)
     if codec == "json" and not _JSON.match(data):
-        return values.decode(data)
+        codec, serializer = "pickle", named("pickle")
     try:
         return serializer.loads(data)
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,64 @@
+"""The memo of a pickle: how much memory its numbers ask for, before it is read.
+
+Law: pure; nothing is unpickled. The standard library makes room for the largest number a pickle
+gives to a value, so that ten bytes can ask for 64 GB. What a pickler writes has no number that is
+larger than the pickle is long.
+"""
+
+from holdfast.errors import CodecError
+
+__all__ = ["check_memo"]
+
+_FIXED = {
+    **dict.fromkeys(b"K\x80qh\x82", 1),
+    **dict.fromkeys(b"M\x83", 2),
+    **dict.fromkeys(b"Jj\x84r", 4),
+    **dict.fromkeys(b"G\x95", 8),
+}
+_COUNTED = {
+    **dict.fromkeys(b"\x8aUC\x8c", 1),
+    **dict.fromkeys(b"\x8bTBX", 4),
+    **dict.fromkeys(b"\x8e\x96\x8d", 8),
+}
+_LINES = {**dict.fromkeys(b"ILSVFgPp", 1), **dict.fromkeys(b"ci", 2)}
+_BARE = frozenset(b"\x97\x98N\x88\x89]ael)t\x85\x86\x87}dsu\x8f\x90\x9102(1\x94\x93Rbo\x81\x92Q")
+_PUT_LINE, _PUT_LONG = b"pr"
+_DIGITS = 10
+
+
+def check_memo(data: bytes) -> None:
+    """Return if `data` may be given to an unpickler, as far as its memo is concerned.
+
+    Raises:
+        CodecError: It gives a value a number that no pickler gives.
+    """
+    at, end = 0, len(data)
+    while at < end:
+        code = data[at]
+        at += 1
+        if code in _BARE:
+            continue
+        if code in _COUNTED:
+            width = _COUNTED[code]
+            at += width + int.from_bytes(data[at : at + width], "little")
+        elif code in _FIXED:
+            start, at = at, at + _FIXED[code]
+            if code == _PUT_LONG and int.from_bytes(data[start:at], "little") > end:
+                raise _error()
+        elif code in _LINES:
+            start = at
+            for _ in range(_LINES[code]):
+                at = data.find(b"\n", at) + 1 or end
+            if code == _PUT_LINE and not _is_number(data[start:at], end):
+                raise _error()
+        else:
+            return  # the end, or where the unpickler stops with an error
+
+
+def _is_number(line: bytes, largest: int) -> bool:
+    digits = line.rstrip(b"\n")
+    return digits.isdigit() and len(digits) <= _DIGITS and int(digits) <= largest
+
+
+def _error() -> CodecError:
+    return CodecError("not a pickle: a number in it is too large", codec="pickle")
