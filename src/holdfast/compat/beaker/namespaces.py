@@ -117,7 +117,10 @@ class NamespaceManager:
 
         Managers whose write lock keeps all others out need not look, and always write.
         """
-        self.set_value(key, value, expiretime)
+        if expiretime is None:
+            self[key] = value  # there are managers whose `set_value` takes no expiretime
+        else:
+            self.set_value(key, value, expiretime)
         return True
 
 

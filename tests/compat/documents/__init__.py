@@ -1,0 +1,1 @@
+"""Examples of the documents, and what their tests need of them."""
