@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.compat import settings
 from holdfast.compat.beaker.container import NamespaceManager
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.session import Session
@@ -143,6 +144,21 @@ def test_what_others_wrote_moves_to_the_new_id(opened: Open) -> None:
     moves["mine"] = 2
     moves.save()
     assert _values(opened(moves.id)) == {"n": 1, "theirs": 1, "mine": 2}
+
+
+def test_a_logout_by_an_old_process_stands(opened: Open) -> None:
+    """Those leave a record without values, under the same id."""
+    kept = _kept(opened, user="me", n=1)
+    slow, reads, out = opened(kept), opened(kept), opened(kept)
+    with pytest.warns(settings.CompatWarning):
+        settings.configure(unsafe=["kept-records"], old_form=True)
+    out.delete()
+    out.save()
+    settings.configure()
+    slow["n"] = 2
+    slow.save()
+    reads.save(accessed_only=True)
+    assert _values(opened(kept)) == {"n": 2}
 
 
 def test_encrypted_sessions_are_merged_too(opened: Open) -> None:
