@@ -118,8 +118,9 @@ def walk(folder: Path, url: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.server
-def test_pserve_serves_it_from_sqlite(tmp_path: Path) -> None:
-    walk(tmp_path, f"sqlite:///{tmp_path}/a.db")
+@pytest.mark.parametrize("url", ["sqlite:///{}/a.db", "memory://"], ids=["sqlite", "memory"])
+def test_pserve_serves_it_from_this_machine(tmp_path: Path, url: str) -> None:
+    walk(tmp_path, url.format(tmp_path))
 
 
 @pytest.mark.slow

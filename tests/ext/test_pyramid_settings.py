@@ -8,7 +8,7 @@ import pytest
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError
 from pyramid.response import Response
-from pyramid.view import view_config
+from pyramid.view import view_config, view_defaults
 
 from holdfast import Cookie, Header, KeyRing, regions
 from holdfast.errors import ConfigError, LimitExceeded, StoreUnavailable
@@ -260,6 +260,22 @@ def decorated(_request: Any) -> Response:
     return Response("decorated")
 
 
+@view_defaults(limit="1/hour")
+class Pages:
+    """Views of a class, which have the limit of the class."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+
+    @view_config(name="first")  # type: ignore[untyped-decorator]
+    def first(self) -> Response:
+        return Response("first")
+
+    @view_config(name="second", limit="2/hour")  # type: ignore[untyped-decorator]
+    def second(self) -> Response:
+        return Response("second")
+
+
 def limited(**settings: str) -> Any:
     """Return a site of views with limits and without."""
     spelt = {f"holdfast.limit.{key}": value for key, value in settings.items()}
@@ -295,6 +311,12 @@ def test_a_view_has_a_limit_of_its_own() -> None:
     assert visitor.get("/other").all("x-ratelimit-remaining") == ["1"]
     assert [visitor.get("/decorated").status for _ in range(2)] == [200, 429]
     assert visitor.get("/").all("x-ratelimit-remaining") == []
+
+
+def test_views_of_a_class_have_limits_too() -> None:
+    visitor = Visitor(limited(url="memory://"), "wsgi")
+    assert [visitor.get("/first").status for _ in range(2)] == [200, 429]
+    assert [visitor.get("/second").status for _ in range(3)] == [200, 200, 429]
 
 
 def test_both_limits_show_and_the_stricter_one_counts() -> None:
