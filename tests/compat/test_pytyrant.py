@@ -96,13 +96,13 @@ def test_concat_with_a_width_keeps_the_end(t: PyTyrant) -> None:
 def test_any_bytes_go_there_and_back_as_text(t: PyTyrant) -> None:
     every = bytes(range(256))
     t[b"bytes \xff"] = every
-    (key,) = t.keys()
+    (key,) = list(t.iterkeys())
     assert key.encode("utf-8", "surrogateescape") == b"bytes \xff"
     assert t[key].encode("utf-8", "surrogateescape") == every
     t[key] = t[key]
     assert t[key].encode("utf-8", "surrogateescape") == every
     with pytest.raises(TypeError, match="text, not int"):
-        t["n"] = 5
+        t["n"] = 5  # type: ignore[assignment] # the point
 
 
 def test_a_function_the_server_has_not_is_a_tyrant_error(t: PyTyrant) -> None:
@@ -113,13 +113,12 @@ def test_a_function_the_server_has_not_is_a_tyrant_error(t: PyTyrant) -> None:
 
 def test_administrative_commands_are_refused_before_they_reach_the_server(t: PyTyrant) -> None:
     t["k"] = "v"
-    for refused in (
-        lambda: t.t.copy("/tmp/copy"),  # noqa: S108 - never written
-        lambda: t.t.restore("/tmp/log", 0),  # noqa: S108 - never read
-        lambda: t.t.setmst("127.0.0.1", 1978),
-    ):
-        with pytest.raises(TyrantError, match="tcrmgr"):
-            refused()
+    with pytest.raises(TyrantError, match="tcrmgr"):
+        t.t.copy("a-copy")
+    with pytest.raises(TyrantError, match="tcrmgr"):
+        t.t.restore("a-log", 0)
+    with pytest.raises(TyrantError, match="tcrmgr"):
+        t.t.setmst("127.0.0.1", 1978)
     assert t["k"] == "v"
 
 

@@ -54,7 +54,7 @@ def main() -> None:
     if program is None:
         parser.error(f"{command[0]}: no such command")
     asked = environment(given.names, given.allow, given.unsafe, old_form=given.old_form)
-    os.execve(program, command, {**os.environ, **asked})  # noqa: S606 - what the user typed
+    os.execve(program, list(command), {**os.environ, **asked})  # noqa: S606 - what the user typed
 
 
 def environment(

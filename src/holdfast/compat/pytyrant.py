@@ -7,7 +7,7 @@ of a server share is never touched. The administrative commands have other numbe
 today, so they are refused here: the genuine `copy` would empty the server.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, NoReturn, Self, TypeVar
 
 from holdfast.lifetimes import PerProcess
@@ -218,7 +218,7 @@ class PyTyrant(MutableMapping[Text, Any]):
     def __len__(self) -> int:
         return self.t.rnum()
 
-    def setdefault(self, key: Text, default: Text = "") -> Any:
+    def setdefault(self, key: Text, default: Any = "") -> Any:
         """Write unless the key is there, in one step; return what is there then."""
         try:
             self.t.putkeep(key, default)
@@ -232,10 +232,9 @@ class PyTyrant(MutableMapping[Text, Any]):
 
     def update(self, other: Any = None, /, **others: Text) -> None:
         """Write many, in one request."""
-        pairs = other.items() if isinstance(other, Mapping) else other or ()
-        if hasattr(pairs, "keys"):
-            pairs = [(key, pairs[key]) for key in pairs.keys()]  # noqa: SIM118 - no Mapping
-        self.multi_set([*pairs, *others.items()])
+        if hasattr(other, "keys"):
+            other = [(key, other[key]) for key in other.keys()]  # noqa: SIM118 - no iteration asked
+        self.multi_set([*(other or ()), *others.items()])
 
     def multi_set(self, items: Iterable[tuple[Text, Text]], no_update_log: bool = False) -> None:
         """Write many, in one request."""
