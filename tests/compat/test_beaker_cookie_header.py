@@ -1,8 +1,12 @@
 """Cookies of a request: what Beaker reads is read, and what it loses beside a bad one, too."""
 
+import http.cookies
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compat.seeds import genuine, ours
 from holdfast.compat.beaker.cookie import SimpleCookie
@@ -87,3 +91,25 @@ def test_a_cookie_in_quotes_does_not_bring_another_one_in() -> None:
     assert cookies["id"].value == "5"
     assert cookies["x"].value == "1; id=forged; y=2"
     assert SimpleCookie('foo; x="1; id=forged"').keys() == {"x"}
+
+
+PARTS = ["a=1", "b/c", '"', "; ", ";", "=", "path", "Path=/", "$Version=1", "secure", " ", "\\"]
+PARTS += ['x="', 'y"', "\xe9", "[", ",", "\0", "\n", "{", "id", "Wed, 01-Jan-2020 00:00:00 GMT"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=9).map("".join))
+def test_whatever_stands_before_ours_is_found_and_nothing_python_reads_is_lost(text: str) -> None:
+    cookies = SimpleCookie(f"{text}; id=5")
+    assert cookies["id"].value == "5"
+    try:
+        read = http.cookies.SimpleCookie(text)
+    except http.cookies.CookieError:
+        return
+    assert {*read} <= {*SimpleCookie(text)}
+
+
+@pytest.mark.parametrize("part", ['"\\', '"a', 'x="', "a b=1;", '"\\"'], ids=range(5))
+def test_a_long_header_takes_no_longer_than_its_length(part: str) -> None:
+    begin = time.process_time()
+    SimpleCookie(part * 20_000)
+    assert time.process_time() - begin < 5  # 16, were it read again and again

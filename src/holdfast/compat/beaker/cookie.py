@@ -4,6 +4,7 @@ Law: a cookie that Python cannot read does not lose those beside it. What Python
 does.
 """
 
+import contextlib
 import http.cookies
 import re
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import Any
 
 __all__ = ["SimpleCookie"]
 
-_PIECE = re.compile(r'(?:"(?:[^\\"]|\\.)*"|[^;])+')  # a semicolon in quotes ends nothing
-_PROBE = "probe-of-holdfast"
+_QUOTED = re.compile(r'"(?:[^\\"]|\\.)*+("?)')  # to the end where it is not closed: read once
+_END = "end-of-header"
+_PROBE = f"; {_END}=1"  # who finds it has read what stands before it
 
 
 class SimpleCookie(http.cookies.SimpleCookie):
@@ -37,40 +39,36 @@ class SimpleCookie(http.cookies.SimpleCookie):
                 self.bad_cookies.add(name)
 
     def _load_header(self, header: str) -> None:
-        try:
-            super().load(header)
-        except http.cookies.CookieError:
-            pass
-        else:
-            if all(name in self or _is_attribute(name) for name, _ in _pieces(header)):
-                return
+        with contextlib.suppress(http.cookies.CookieError):
+            super().load(header + _PROBE)
+        if self.pop(_END, None) is not None:
+            return
         # Python stopped at a bad one: once more, without those
         good: list[str] = []
-        for name, piece in _pieces(header):
-            if _is_sound(name, piece) and (good or not _is_attribute(name)):
-                good.append(piece)
-            else:
-                self.bad_cookies.add(name)
+        for piece in _pieces(header):
+            # in quotes, as far as Python sees; to browsers a semicolon always ends a cookie
+            for part in [piece] if _is_sound(piece, good) else piece.split(";"):
+                if _is_sound(part, good):
+                    good.append(part)
+                elif part.strip():
+                    self.bad_cookies.add(part.partition("=")[0].strip())
         super().load("; ".join(good))
 
 
-def _pieces(header: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each cookie or attribute."""
-    for found in _PIECE.finditer(header):
-        piece = found.group().strip()
-        if piece:
-            yield piece.partition("=")[0].rstrip(), piece
+def _pieces(header: str) -> Iterator[str]:
+    """Yield the text of each cookie or attribute."""
+    masked = _QUOTED.sub(lambda found: "_" * len(found[0]) if found[1] else found[0], header)
+    start = 0
+    for part in masked.split(";"):
+        piece = header[start : start + len(part)].strip()
+        start += len(part) + 1
+        if piece and not piece.startswith("$"):
+            yield piece
 
 
-def _is_attribute(name: str) -> bool:
-    return name.startswith("$") or http.cookies.Morsel().isReservedKey(name)
-
-
-def _is_sound(name: str, piece: str) -> bool:
-    """Return whether Python reads this cookie, or this attribute behind another cookie."""
+def _is_sound(piece: str, good: list[str]) -> bool:
+    """Return whether Python reads past this cookie, or this attribute of one before it."""
     probe: http.cookies.BaseCookie[str] = http.cookies.SimpleCookie()
-    try:
-        probe.load(f"{_PROBE}=1; {piece}")
-    except http.cookies.CookieError:
-        return False
-    return (_PROBE if _is_attribute(name) else name) in probe
+    with contextlib.suppress(http.cookies.CookieError):
+        probe.load(("before=1; " if good else "") + piece + _PROBE)
+    return _END in probe
