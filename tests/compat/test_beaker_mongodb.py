@@ -1,6 +1,7 @@
 """`ext:mongodb`: what only it can do, and what shall not be lost."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -129,6 +130,27 @@ def test_locks_shut_out_beaker_and_are_shut_out(url: str) -> None:
     assert json.loads(genuine(LOCKS, url)) == [True, True, False]
     assert not write.acquire(wait=False)
     assert not write.acquire_read_lock(wait=False)
+
+
+def test_a_child_speaks_through_a_client_of_its_own(url: str) -> None:
+    manager = MongoNamespaceManager("shop", url)
+    manager["k"] = 0
+    mine = manager.client
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            for number in range(10):
+                manager["child"] = number
+            code = 0 if manager.client is not mine else 2
+        finally:
+            os._exit(code)
+    for number in range(10):
+        manager["k"] = number
+        assert manager["k"] == number
+    assert os.waitpid(pid, 0)[1] == 0
+    assert manager["child"] == 9
+    assert manager.client is mine
 
 
 def test_what_is_missing_is_said(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,10 @@ def drivers(folder: Path) -> str:
     return str(folder)
 
 
-@pytest.fixture(params=["redis", "rediscluster", "mongodb", "sqlite", "postgresql", "sqla"])
+KINDS = ["redis", "rediscluster", "mongodb", "sqlite", "postgresql"]
+
+
+@pytest.fixture
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
     which = str(request.param)
     if which == "redis":
@@ -72,6 +75,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
 
 @pytest.mark.server
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", [*KINDS, "sqla"], indirect=True)
 def test_the_same_data_and_the_same_walk(kind: Kind) -> None:
     _, expected, their_walk = kind.genuine("put:theirs", "get:theirs", "walk:of theirs")
     # what Beaker wrote is read, and what is written for it, by it
@@ -83,3 +87,22 @@ def test_the_same_data_and_the_same_walk(kind: Kind) -> None:
     if kind.name == "ext:rediscluster":  # there Beaker's remove() leaves what other nodes have
         our_walk, their_walk = our_walk[:REMOVED], their_walk[:REMOVED]
     assert our_walk == their_walk
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS, indirect=True)
+def test_sessions_and_caches_go_on_in_either_library(kind: Kind) -> None:
+    first, _ = kind.genuine("visit:moving", "cached:moving")
+    second, cached = kind.ours("visit:moving", "cached:moving", old=True)
+    third, again = kind.genuine("visit:moving", "cached:moving")
+    user = "{'name': 'Zoë', 'roles': ('a', 'b')}"
+    assert first == ["True", "None", "None"]
+    assert second == ["True", user, "[0]"]
+    assert third == ["True", user, "[0, 1]"]
+    # two values were there, one was removed and made anew
+    assert cached == again
+    assert cached[0] == "('a/b', 'a/b', 'ключ', 0)"
+    assert cached[1:] == ["('a/b', 1)", "{'made': (1, 2)}", "{'made': (1, 2)}"]
+    visits = kind.ours("visit:moving", "visit:moving")
+    assert visits == [["True", user, "[0, 1, 2]"], ["True", user, "[0, 1, 2, 3]"]]

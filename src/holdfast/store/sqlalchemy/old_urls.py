@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import ConfigError
 from holdfast.store.sqlalchemy.addresses import is_in_memory, load
+from holdfast.store.sqlalchemy.plain import adopt
 
 __all__ = ["engine_of"]
 
@@ -44,7 +45,7 @@ def engine_of(url: str, options: Mapping[str, Any]) -> sa.Engine:
         defaults = {"connect_args": {"connect_timeout": _CONNECT}}
     given = {name.removeprefix("sa."): value for name, value in options.items()}
     try:
-        return sa.engine_from_config({**defaults, **given, "url": parsed}, "")
+        return adopt(sa.engine_from_config({**defaults, **given, "url": parsed}, ""))
     except (TypeError, ValueError, sa.exc.ArgumentError) as error:
         raise ConfigError(f"sa_opts: {error}") from error
 

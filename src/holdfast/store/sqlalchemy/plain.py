@@ -28,7 +28,7 @@ from holdfast.store.sqlalchemy.sockets import cut, went_dead
 from holdfast.store.sqlalchemy.table import create
 from holdfast.store.sqlalchemy.turns import Turns, turns_of
 
-__all__ = ["BYTES", "PlainTable", "make_missing"]
+__all__ = ["BYTES", "PlainTable", "adopt", "make_missing"]
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -53,7 +53,7 @@ class PlainTable:
         self._data = sa.type_coerce(table.c.data, BYTES)
         driver: Any = bind.dialect.dbapi
         self._errors = (*errors.ERRORS, driver.Error)
-        self._turns = _Alone() if isinstance(bind, sa.Connection) else _turns_on(bind)
+        self._turns = _turns_on(bind)
 
     def get(self, key: str) -> bytes | None:
         """See `PlainStore`."""
@@ -230,11 +230,19 @@ _turns: WeakKeyDictionary[sa.Engine, Turns | None] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
-def _turns_on(engine: sa.Engine) -> Turns | None:
+def _turns_on(bind: sa.Engine | sa.Connection) -> Turns | None:
+    if isinstance(bind, sa.Connection):
+        return _Alone()
+    leave_after_fork(bind)  # so that it is known whose process it came from
     with _guard:
-        if engine not in _turns:
-            _turns[engine] = turns_of(engine, ours=not is_in_memory(engine.url))
-        return _turns[engine]
+        return _turns[bind] if bind in _turns else turns_of(bind, ours=False)
+
+
+def adopt(engine: sa.Engine) -> sa.Engine:
+    """Return an engine that was made for us: while it works on SQLite nobody forks."""
+    with _guard:
+        _turns[engine] = turns_of(engine, ours=not is_in_memory(engine.url))
+    return engine
 
 
 def _freshen(connection: sa.Connection) -> None:
