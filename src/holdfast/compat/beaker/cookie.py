@@ -39,6 +39,8 @@ class SimpleCookie(http.cookies.SimpleCookie):
                 self.bad_cookies.add(name)
 
     def _load_header(self, header: str) -> None:
+        if not header:
+            return
         with contextlib.suppress(http.cookies.CookieError):
             super().load(header + _PROBE)
         if self.pop(_END, None) is not None:
