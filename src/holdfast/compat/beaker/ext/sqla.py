@@ -49,10 +49,11 @@ class SqlaNamespaceManager(OneRow):
     @classmethod
     def _init_dependencies(cls) -> None:
         try:
-            import sqlalchemy  # noqa: F401, PLC0415 - only where it is used
+            import sqlalchemy.ext.asyncio  # noqa: F401, PLC0415 - needs greenlet, as the store does
         except ImportError as error:
             raise InvalidCacheBackendError(
-                "ext:database and ext:sqla need SQLAlchemy: pip install 'holdfast[sqlalchemy]'"
+                "ext:database and ext:sqla need SQLAlchemy and greenlet: "
+                "pip install 'holdfast[sqlalchemy]'"
             ) from error
 
     def __init__(
