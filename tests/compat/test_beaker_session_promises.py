@@ -532,6 +532,24 @@ def test_a_cookie_session_can_change_its_id() -> None:
     session.save()
 
 
+def test_all_cookies_that_came_can_be_seen_beside_ours() -> None:
+    kept = _saved()
+    session = Session({"cookie": f"a=1; {_NAME}={kept.id}; b=2"})
+    assert {name: morsel.value for name, morsel in session.cookie.items()} == {
+        "a": "1",
+        "b": "2",
+        _NAME: kept.id,
+    }
+    session.regenerate_id()
+    assert session.cookie[_NAME].value == session.id
+    session.cookie[_NAME]["max-age"] = 5
+    session.path = "/x"
+    assert "Max-Age=5" in session.request["cookie_out"]
+    session.cookie = SignedCookie("secret")
+    session.path = "/y"
+    assert session.cookie.keys() == {_NAME}
+
+
 def test_the_middleware_hands_out_sessions_without_cookies() -> None:
     environ: dict[str, Any] = {}
     app = SessionMiddleware(

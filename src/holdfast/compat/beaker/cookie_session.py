@@ -161,7 +161,7 @@ class CookieSession(Session):
         value = self._encrypt_data()
         if len(value) > _LONGEST:
             raise BeakerException("Cookie value is too long to store")
-        self.cookie[self.key] = value
+        self._ours[self.key] = value
         self._dress_cookie()
         self._send(set_cookie=True)
 

@@ -64,18 +64,29 @@ class CarriedSession(_ConfigurableSession):
     id: Any
     use_cookies: bool = True
     _signing: str | None = None  # the secret of the cookie, if it has one
-    _cookie: SimpleCookie | None = None
+    _cookie: SimpleCookie | None = None  # ours alone, until somebody asks for all
+    _read_all = False
 
     @property
     def cookie(self) -> Any:
         """All cookies that came, and ours; read when somebody asks."""
-        if self._cookie is None:
-            self._cookie = cookies_of(self.request.get("cookie"), self._signing)
-        return self._cookie
+        cookies = self._ours
+        if not self._read_all:
+            self._read_all = True
+            came = cookies_of(self.request.get("cookie"), self._signing)
+            for name, morsel in came.items():
+                dict.setdefault(cookies, name, morsel)  # as it is: it is decoded already
+        return cookies
 
     @cookie.setter
     def cookie(self, cookie: SimpleCookie) -> None:
-        self._cookie = cookie
+        self._cookie, self._read_all = cookie, True
+
+    @property
+    def _ours(self) -> SimpleCookie:
+        if self._cookie is None:
+            self._cookie = cookies_of(None, self._signing)
+        return self._cookie
 
     @property
     def created(self) -> Any:
@@ -114,12 +125,12 @@ class CarriedSession(_ConfigurableSession):
         return text % (weekdays[day.tm_wday], months[day.tm_mon])  # in English, whatever the locale
 
     def _set_cookie_values(self, expires: Any = None) -> None:
-        self.cookie[self.key] = self.id
+        self._ours[self.key] = self.id
         self._dress_cookie(expires)
 
     def _dress_cookie(self, expires: Any = None) -> None:
         """Give the cookie its attributes."""
-        morsel = self.cookie[self.key]
+        morsel = self._ours[self.key]
         if self.domain:
             morsel["domain"] = _attribute("domain", self.domain)
         if self.secure:
@@ -132,7 +143,7 @@ class CarriedSession(_ConfigurableSession):
 
     def _set_cookie_http_only(self) -> None:
         if self.httponly:
-            self.cookie[self.key]["httponly"] = True
+            self._ours[self.key]["httponly"] = True
 
     def _set_cookie_expires(self, expires: Any) -> Any:
         """Say when the cookie ends; return that time, or True for the end of the browser."""
@@ -140,9 +151,9 @@ class CarriedSession(_ConfigurableSession):
             expires = self.cookie_expires
         ends = _end(expires)
         self.cookie_expires = expires
-        if self.key not in self.cookie:
-            self.cookie[self.key] = self.id
-        self.cookie[self.key]["expires"] = "" if ends is True else self.serialize_cookie_date(ends)
+        if self.key not in self._ours:
+            self._ours[self.key] = self.id
+        self._ours[self.key]["expires"] = "" if ends is True else self.serialize_cookie_date(ends)
         return ends
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
@@ -150,7 +161,7 @@ class CarriedSession(_ConfigurableSession):
         self._send(set_cookie)
 
     def _send(self, set_cookie: bool) -> None:
-        said = self.cookie[self.key].output(header="")
+        said = self._ours[self.key].output(header="")
         if _breaks_header(said):
             raise BeakerException(f"the cookie {self.key!r} would break the header it stands in")
         self.request["cookie_out"] = said
