@@ -40,7 +40,8 @@ class PerlSession:
             found = None
         if isinstance(found, dict):
             return found
-        _log.warning("no session of Perl could be read")
+        if self._session_key:
+            _log.warning("no session of Perl could be read under the cookie %s", self.cookie_name)
         return {}
 
     def __call__(self, request: object) -> "PerlSession":  # noqa: ARG002 - as it was
