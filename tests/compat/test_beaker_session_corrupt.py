@@ -122,8 +122,10 @@ def test_a_corrupt_file_becomes_a_new_session(tmp_path: Path, data: bytes) -> No
     file.write_bytes(data)
     with pytest.raises(CodecError):
         Session({"cookie": f"{_NAME}={kept}"}, data_dir=str(tmp_path))
+    settings.refused.clear()
     with pytest.warns(BeakerWarning, match="corrupt"):
         assert browser.get("/count").endswith("'n': 1}")
+    assert settings.refused.total() == 1
     assert browser.cookies[_NAME] != kept
     assert _ran == []
 

@@ -11,23 +11,27 @@ from holdfast.compat.beaker.container import NamespaceManager, OpenResourceNames
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.errors import CodecError
 
-__all__ = ["forget", "look", "peek", "write"]
+__all__ = ["Unreadable", "forget", "look", "peek", "write"]
 
 _KEY = "session"
 _TRIES = 32
+
+
+class Unreadable(CodecError):  # noqa: N818 - as its kin
+    """A record that its manager could not read, and has told of."""
 
 
 def look(space: Any) -> Any:
     """Return what lies in a namespace, or None; the caller holds its read lock.
 
     Raises:
-        CodecError: The store has bytes there that cannot be read.
+        Unreadable: There is something.
     """
     try:
         return space[_KEY]
     except KeyError as error:
         if isinstance(error.__cause__, CodecError):
-            raise error.__cause__ from None
+            raise Unreadable(error.__cause__.message) from error.__cause__
         return None
     except TypeError:  # a manager whose server gave None where it has a mapping
         return None

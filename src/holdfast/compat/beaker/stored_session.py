@@ -18,7 +18,7 @@ from holdfast.compat.beaker.crypto import (
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.session_header import CarriedSession, _session_id
 from holdfast.compat.beaker.session_merge import merge
-from holdfast.compat.beaker.session_record import forget, look, peek, write
+from holdfast.compat.beaker.session_record import Unreadable, forget, look, peek, write
 from holdfast.compat.beaker.session_seal import opened, sealed
 from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
@@ -166,7 +166,7 @@ class Session(CarriedSession):
 
     def _tell_corrupt(self, error: Exception) -> None:
         """Warn, and count what could be read only by running it."""
-        if isinstance(error, CodecError):
+        if isinstance(error, CodecError) and not isinstance(error, Unreadable):
             tell(error.message, f"session in the cookie {self.key!r}")
         util.warn(
             f"Invalidating corrupt session {self.id}; error was: {error}.  "
