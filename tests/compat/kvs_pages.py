@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pyramid import testing
 from pyramid.config import Configurator
 from pyramid.response import Response
 from webtest import TestApp
@@ -12,9 +13,13 @@ from webtest import TestApp
 from holdfast.compat.pyramid_kvs.cache import ApplicationCache
 from holdfast.compat.pyramid_kvs.perlsess import PerlSession
 from holdfast.compat.pyramid_kvs.ratelimit import Ratelimit, RateLimitError
+from holdfast.compat.pyramid_kvs.session import SessionFactory
 from holdfast.compat.pyramid_kvs.testing import MockCache
 
-__all__ = ["Page", "clean", "record_of", "site"]
+__all__ = ["MOCK", "NAME", "Page", "Visit", "clean", "keep", "record_of", "site"]
+
+MOCK = {"kvs": "mock", "ttl": 20}
+NAME = "session_id"
 
 Page = Callable[[Any], Any]
 
@@ -27,6 +32,11 @@ def site(page: Page, **settings: Any) -> TestApp:
     config.add_view(lambda request: Response(json_body=page(request)), route_name="page")
     config.add_view(lambda error, request: Response(status=429), context=RateLimitError)  # noqa: ARG005 - Pyramid's names
     return TestApp(config.make_wsgi_app())
+
+
+def keep(key: str, record: str | bytes) -> None:
+    """Put a record where the session of a cookie lies."""
+    MockCache.cached_data[f"session::{key}".encode()] = record
 
 
 def record_of(key: str) -> Any:
@@ -54,3 +64,23 @@ def clean() -> Iterator[None]:
     for owner, name, value in kept:
         setattr(owner, name, value)
     MockCache.cached_data = {}
+
+
+class Visit:
+    """One request with its session, until its response is made."""
+
+    def __init__(self, cookie: str = "", **headers: str) -> None:
+        key_name = list(headers) or NAME
+        kind = "header" if headers else "cookie"
+        settings = {"kvs.session": MOCK | {"session_type": kind, "key_name": key_name}}
+        cookies = {NAME: cookie} if cookie else {}
+        self.request = testing.DummyRequest(cookies=cookies, headers=headers)
+        self.session: Any = SessionFactory(settings)(self.request)
+
+    def respond(self) -> list[str]:
+        """Return the Set-Cookie headers."""
+        response = self.request.response
+        for callback in list(self.request.response_callbacks):
+            callback(self.request, response)
+        self.request.response_callbacks.clear()
+        return response.headers.getall("Set-Cookie")  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from pyramid import testing
 from pyramid.interfaces import ISession, ISessionFactory
 from zope.interface.verify import verifyObject
 
-from compat.kvs_pages import clean, record_of, site
+from compat.kvs_pages import MOCK, NAME, Visit, clean, keep, record_of, site
 from holdfast.compat.pyramid_kvs import session as module
 from holdfast.compat.pyramid_kvs.kvs import KVS, register
 from holdfast.compat.pyramid_kvs.session import (
@@ -26,39 +26,12 @@ from holdfast.errors import ConfigError, StoreUnavailable
 from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
-MOCK = {"kvs": "mock", "ttl": 20}
-NAME = "session_id"
-
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
     register("mock", MockCache)
     with clean():
         yield
-
-
-def keep(key: str, record: str | bytes) -> None:
-    MockCache.cached_data[f"session::{key}".encode()] = record
-
-
-class Visit:
-    """One request with its session, until its response is made."""
-
-    def __init__(self, cookie: str = "", **headers: str) -> None:
-        key_name = list(headers) or NAME
-        kind = "header" if headers else "cookie"
-        settings = {"kvs.session": MOCK | {"session_type": kind, "key_name": key_name}}
-        cookies = {NAME: cookie} if cookie else {}
-        self.request = testing.DummyRequest(cookies=cookies, headers=headers)
-        self.session: Any = SessionFactory(settings)(self.request)
-
-    def respond(self) -> list[str]:
-        """Return the Set-Cookie headers."""
-        response = self.request.response
-        for callback in list(self.request.response_callbacks):
-            callback(self.request, response)
-        self.request.response_callbacks.clear()
-        return response.headers.getall("Set-Cookie")  # type: ignore[no-any-return]
 
 
 def test_it_is_what_pyramid_asks_of_a_session() -> None:
@@ -361,53 +334,6 @@ def test_pickles_of_before_are_read(protocol: int) -> None:
     visit.session["more"] = 1
     visit.respond()
     assert record_of("session::id") == {"user": "ada", "n": [1, None], "more": 1}
-
-
-def test_a_header_names_a_session() -> None:
-    visit = Visit(**{"X_Auth-Token": "t"})
-    visit.session["a"] = 1
-    assert visit.respond() == []
-    assert record_of("session::x-auth-token::t") == {"a": 1}
-
-
-def test_the_first_header_that_is_there() -> None:
-    client = KVS("mock", key_prefix="session::")
-    request = testing.DummyRequest(headers={"B": "2", "C": "3"})
-    assert AuthTokenSession(request, client, ("A", "B", "C")).session_key == "b::2"
-    assert AuthTokenSession(request, client, "C").session_key == "c::3"
-
-
-def test_without_a_header_nothing_is_kept() -> None:
-    client = KVS("mock")
-    request = testing.DummyRequest()
-    session = AuthTokenSession(request, client, "X-Auth-Token")
-    session["a"] = 1
-    session.invalidate()
-    session.save_session()
-    assert (session.session_key, MockCache.cached_data) == (None, {})
-
-
-def test_a_new_token_takes_the_session_along() -> None:
-    keep("x-auth-token::old", '{"a": 1}')
-    keep("x-auth-token::new", '{"left": "over"}')
-    visit = Visit(**{"X-Auth-Token": "old"})
-    visit.session.update_session_token("X_Auth-Token", "new")
-    visit.respond()
-    assert set(MockCache.cached_data) == {b"session::x-auth-token::new"}
-    assert record_of("session::x-auth-token::new") == {"a": 1}
-
-
-def test_invalidate_of_a_header_session_removes_its_record() -> None:
-    keep("x-auth-token::t", '{"a": 1}')
-    visit = Visit(**{"X-Auth-Token": "t"})
-    visit.session.invalidate()
-    visit.respond()
-    assert MockCache.cached_data == {}
-    visit = Visit(**{"X-Auth-Token": "t"})
-    visit.session.invalidate()
-    visit.session["b"] = 2
-    visit.respond()
-    assert record_of("session::x-auth-token::t") == {"b": 2}
 
 
 def test_a_callback_of_the_application_may_still_change_it() -> None:
