@@ -115,6 +115,8 @@ def test_a_record_lives_for_a_day_from_its_last_change(
     assert client.ttl(key) <= 50
     handler.session.delete("nothing")
     assert client.ttl(key) > 86_000
+    assert handler.notifications.get("nothing", "none") == "none"
+    assert handler.notifications.driver.client.exists(key) == 0
     monkeypatch.setattr(RedisDriver, "EXPIRE_SECONDS", 3600)
     handler.session["a"] = 2
     assert client.ttl(key) <= 3600

@@ -11,7 +11,7 @@ from tornado.web import Application, RequestHandler
 from tornado_site import Site, page, serve
 
 from holdfast import Limiter, Sessions
-from holdfast.errors import ConfigError, LimitExceeded
+from holdfast.errors import ConfigError, LimitExceeded, StoreUnavailable
 from holdfast.ext.tornado import Limited, SessionMixin
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.clock import ManualClock
@@ -119,6 +119,31 @@ def test_a_commit_that_fails_takes_the_answer_back(shop: Shop) -> None:
     assert visitor.get("/read").json() == {"a": "1"}
 
 
+@page
+async def stream(self: SessionMixin) -> None:
+    self.session["a"] = "2"
+    self.write("a")
+    self.flush()
+    self.write("b")
+    self.flush()
+    await asyncio.sleep(0.05)
+    self.write("c")
+
+
+def test_nothing_is_added_to_an_answer_that_took_anothers_place(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = shop.serve(stream)
+    visitor = site.visitor()
+    with shop.store.delay("swap", seconds=0.01):
+        assert visitor.get("/stream").text == "abc"
+    with shop.store.fail("swap"):
+        answer = site.visitor().get("/stream")
+    assert (answer.status_code, answer.text[:11]) == (503, "The session")
+    assert visitor.get("/read").json() == {"a": "2"}
+    assert "Tried to write" not in caplog.text
+
+
 def test_a_visitor_may_be_anonymous_meanwhile() -> None:
     shop = Shop(on_store_error="anonymous")
     with shop.closing:
@@ -140,6 +165,10 @@ class OwnPages(SessionMixin, RequestHandler):
         await self.limit("1/hour")
         self.write("posted")
 
+    def put(self) -> None:
+        self.session.rotate()
+        raise StoreUnavailable("another")
+
     def write_error(self, status_code: int, **_: Any) -> None:
         self.finish(f"own page {status_code}")
 
@@ -152,6 +181,10 @@ def test_error_pages_of_the_application_are_shown(shop: Shop) -> None:
         assert (answer.status_code, answer.text) == (503, "own page 503")
         assert answer.headers["retry-after"] == "5"
         assert answer.headers["cache-control"] == "no-store"
+    with shop.store.fail(
+        "put", "swap", "delete"
+    ):  # nor can the rotation be done that was asked for
+        assert visitor.get("/OwnPages", "PUT").text == "own page 503"
     assert visitor.get("/OwnPages", "POST").text == "posted"
     answer = visitor.get("/OwnPages", "POST")
     assert (answer.status_code, answer.text) == (429, "own page 429")

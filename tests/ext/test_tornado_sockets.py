@@ -28,6 +28,8 @@ class Talk(SessionMixin, WebSocketHandler):
     def prepare(self) -> Awaitable[None] | None:
         if self.get_argument("limit", ""):
             return self.once()
+        if name := self.get_argument("write", ""):
+            self.session[name] = "early"
         return None
 
     async def once(self) -> None:
@@ -128,6 +130,14 @@ def test_a_stranger_is_sent_no_cookie_and_nothing_is_stored(shop: Shop) -> None:
     assert "Set-Cookie" not in site.do(handshake())
 
 
+def test_what_is_written_before_the_handshake_counts_as_well(shop: Shop) -> None:
+    site = shop.serve()
+    visitor = known(site)
+    assert visitor.talk("/Talk?write=p", "p", "a") == ["early", "1", None]
+    until(lambda: visitor.get("/read").json() == {"a": "1", "p": "early"})
+    assert site.visitor().get("/Talk?write=p", **HANDSHAKE).status_code == 500
+
+
 async def _told_of_the_end(visitor: Visitor, path: str, end: Callable[[], object]) -> Any:
     """Open a websocket, end its session from outside, and return how it was closed."""
     async with visitor.connected(path) as socket:
@@ -144,6 +154,23 @@ def test_it_ends_soon_after_its_session(shop: Shop) -> None:
     closed = site.do(_told_of_the_end(visitor, "/Talk", lambda: shop.sessions.revoke("ada")))
     assert closed == (1008, "the session is over")
     until(lambda: shop.ends == [1008])
+
+
+def test_nobody_watches_a_websocket_that_is_over(shop: Shop) -> None:
+    site = shop.serve()
+
+    async def watchers() -> int:
+        return sum("_watch" in repr(task) for task in asyncio.all_tasks())
+
+    async def during(visitor: Visitor) -> int:
+        async with visitor.connected("/Talk") as socket:
+            await socket.write_message("a")
+            await socket.read_message()
+            return await watchers()
+
+    assert site.do(during(known(site))) == 1
+    assert site.do(during(site.visitor())) == 0
+    until(lambda: site.do(watchers()) == 0)
 
 
 def test_a_store_that_is_down_ends_no_websocket(shop: Shop) -> None:
