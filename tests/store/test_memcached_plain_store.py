@@ -104,7 +104,9 @@ def test_a_copy_is_as_good(servers: list[MemcachedServer]) -> None:
     _said(servers[0].port, b"flush_all")
     assert store.get("k") == b"1"
     assert not store.swap("k", None, b"2")
+    written = servers[1].stat("cmd_set")
     assert store.swap("k", b"1", b"2")
+    assert servers[1].stat("cmd_set") == written + 1  # twice would be over what came since
     assert _said(servers[0].port, b"get k").splitlines()[1] == b"2"
     assert store.swap("l", b"1", None)
     assert store.get("l") is None

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from holdfast.bridge import drive
 from holdfast.clock import Clock, monotonic, wall
-from holdfast.errors import ConfigError, StoreError, StoreUnavailable
+from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
 from holdfast.lifetimes import PerProcess
 from holdfast.store.memcached import wire
 from holdfast.store.memcached.faults import Fault, Unreached, translated
@@ -119,11 +119,14 @@ class PlainMemcached:
                 raise StoreUnavailable(self.name, "a server was started with -C: swap needs cas")
             return wire.cas(key, value, mark, there.cas)
 
-        while True:
+        until = monotonic() + self._timeout
+        while monotonic() <= until:
             node, reply = self._ask(where, fetch(key, within), then=over)
             if isinstance(reply, dict) or reply == wire.STORED:
                 break
             # The server did nothing: another was quicker. But what he wrote may be `old` again.
+        else:
+            raise StoreTimeout(self.name, "others wrote between every look and every write")
         if holds and self._places.copies:
             more = wire.delete(key) if removes else wire.store(b"set", key, value, mark)
             others = [other for other in nodes if other != node]
