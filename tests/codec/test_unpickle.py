@@ -221,3 +221,9 @@ def test_any_bytes_are_a_value_or_a_codec_error(data: bytes) -> None:
         unpickle(data)
     except CodecError:
         return
+
+
+@pytest.mark.parametrize("data", [b"]r\xff\xff\xff\x03.", b"]p99999999\n."])
+def test_a_number_does_not_become_that_much_memory(data: bytes) -> None:
+    with pytest.raises(CodecError, match="too large"):
+        unpickle(data)

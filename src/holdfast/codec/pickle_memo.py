@@ -2,8 +2,10 @@
 
 Law: pure; nothing is unpickled. The standard library makes room for the largest number a pickle
 gives to a value, so that ten bytes can ask for 64 GB. What a pickler writes has no number that is
-larger than the pickle is long.
+larger than the pickle is long; up to 65535 it does not matter.
 """
+
+import re
 
 from holdfast.errors import CodecError
 
@@ -26,6 +28,30 @@ _PUT_LINE, _PUT_LONG = b"pr"
 _DIGITS = 10
 
 
+def _ordinary() -> re.Pattern[bytes]:
+    """Return what matches a run of opcodes that need no look at their numbers, all that are usual.
+
+    It is the loop of `check_memo` for short values, in one step: ten times as fast.
+    """
+    short = b"|".join(b"%s.{%d}" % (re.escape(bytes([size])), size) for size in range(256))
+    sized = b"|".join(b"%s\\0\\0\\0.{%d}" % (re.escape(bytes([size])), size) for size in range(256))
+    fixed: dict[int, bytes] = {}
+    for code, size in _FIXED.items():
+        if code != _PUT_LONG:
+            fixed[size] = fixed.get(size, b"") + re.escape(bytes([code]))
+    kinds = [
+        b"[%s]" % b"".join(re.escape(bytes([code])) for code in sorted(_BARE)),
+        *(b"[%s].{%d}" % (codes, size) for size, codes in fixed.items()),
+        b"[\x8cUC](?:%s)" % short,
+        b"[XTB](?:%s)" % sized,
+        b"r..\\0\\0",  # up to 65535 values: half a megabyte
+    ]
+    return re.compile(b"(?:%s)*+" % b"|".join(kinds), re.DOTALL)
+
+
+_run_of_ordinary = _ordinary().match
+
+
 def check_memo(data: bytes) -> None:
     """Return if `data` may be given to an unpickler, as far as its memo is concerned.
 
@@ -34,6 +60,10 @@ def check_memo(data: bytes) -> None:
     """
     at, end = 0, len(data)
     while at < end:
+        run = _run_of_ordinary(data, at)
+        at = at if run is None else run.end()
+        if at >= end:
+            return
         code = data[at]
         at += 1
         if code in _BARE:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Never
 
+from holdfast.codec.pickle_memo import check_memo
 from holdfast.errors import CodecError
 
 __all__ = ["SAFE", "unpickle"]
@@ -49,6 +50,7 @@ def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
     Raises:
         CodecError: It is no pickle, or asks for something that is not allowed.
     """
+    check_memo(data)
     reader = _Reader(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
     reader.allowed = allowed
     try:

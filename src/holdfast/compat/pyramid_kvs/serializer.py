@@ -7,7 +7,6 @@ real pickle where the settings ask for the old form; it reads both, pickles by t
 import json
 from typing import Any, Never
 
-from holdfast.codec.pickle_memo import check_memo
 from holdfast.compat import values
 from holdfast.compat.pyramid_kvs import storable
 from holdfast.errors import ConfigError
@@ -38,7 +37,6 @@ class _Values:
     @staticmethod
     def loads(data: bytes) -> object:
         """Return the value of either form; `CodecError` if it may not be read."""
-        check_memo(data)
         return values.decode(data)
 
     @staticmethod
