@@ -147,6 +147,24 @@ def test_1_9_1_a_write_that_is_interrupted_leaves_the_old_file(
     assert _files(tmp_path) == before
 
 
+def test_1_9_1_a_draft_that_others_remove_is_written_again(
+    file_cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, removed = os.replace, []
+
+    def replace(draft: str, path: str) -> None:
+        if len(removed) < 3:
+            removed.append(draft)
+            shutil.rmtree(tmp_path / "container_file")
+        real(draft, path)
+
+    with monkeypatch.context() as emptied:
+        emptied.setattr(os, "replace", replace)
+        file_cache.put("k", 1)
+    assert len(set(removed)) == 3
+    assert file_cache.get("k") == 1
+
+
 def test_1_9_1_files_that_vanish_meanwhile(tmp_path: Path, file_cache: Cache) -> None:
     faults: list[BaseException] = []
     done = threading.Event()

@@ -20,6 +20,7 @@ __all__ = ["PlainFiles", "replace_file"]
 
 _LOCK = ".lock"
 _LONGEST_NAME = 255  # bytes that file systems take
+_TRIES = 100  # of a write, while others empty the folder
 _FIRST_NAP, _LONGEST_NAP = 0.0001, 0.01  # seconds between two looks at a lock others hold
 
 
@@ -137,14 +138,20 @@ def replace_file(path: str, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; the old file is as it was.
     """
-    folder = os.path.dirname(path)  # noqa: PTH120 - paths are text here, for speed
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    draft = os.path.join(folder, f".{secrets.token_hex(8)}.temp")  # noqa: PTH118 - nobody else's
-    try:
-        file = os.open(draft, flags, 0o666)
-    except FileNotFoundError:
-        make_folder(folder)
-        file = os.open(draft, flags, 0o666)
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 - paths are text here, for speed
+    for left in reversed(range(_TRIES)):
+        try:
+            _put_in_place(f"{folder}/.{secrets.token_hex(8)}.temp", path, data)
+        except FileNotFoundError:  # somebody removed the folder, or what was in it
+            if not left:
+                raise
+            make_folder(folder)
+        else:
+            return
+
+
+def _put_in_place(draft: str, path: str, data: bytes) -> None:
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
             _write_all(file, data)
