@@ -167,3 +167,47 @@ def test_wrong_options_say_the_same() -> None:
     expected = json.loads(genuine(_CRASHES))
     expected[-3] = "AssertionError"  # it fails while it words its own message
     assert json.loads(ours("beaker", _CRASHES)) == expected
+
+
+_WRITES = """
+import json
+from beaker.container import NamespaceManager
+from beaker.middleware import SessionMiddleware
+from compat.beaker_walk import Browser, application
+
+class Counting(NamespaceManager):
+    rows, done = {}, []
+
+    def __init__(self, namespace, **options):
+        super().__init__(namespace)
+
+    def __contains__(self, key):
+        return (self.namespace, key) in self.rows
+
+    def __getitem__(self, key):
+        return self.rows[self.namespace, key]
+
+    def __setitem__(self, key, value):
+        self.done.append(f"write {key} {type(value).__name__}")
+        self.rows[self.namespace, key] = value
+
+    def __delitem__(self, key):
+        self.done.append(f"delete {key}")
+        del self.rows[self.namespace, key]
+
+told = []
+for options in ({}, {"session.save_accessed_time": "false"}, {"session.auto": "true"}):
+    browser = Browser(SessionMiddleware(application, options, namespace_class=Counting))
+    for word in "untouched read count read unsaved nested revert persist count".split():
+        Counting.done.clear()
+        browser.get("/" + word)
+        told.append([word, *Counting.done])
+print(json.dumps(told))
+"""
+
+
+def test_a_manager_sees_the_same_writes() -> None:
+    told = json.loads(ours("beaker", _WRITES))
+    assert ["read"] in told
+    assert ["read", "write session str"] in told
+    assert told == json.loads(genuine(_WRITES))
