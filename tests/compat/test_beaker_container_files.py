@@ -150,7 +150,8 @@ def test_1_9_1_a_write_that_is_interrupted_leaves_the_old_file(
 def test_1_9_1_a_draft_that_others_remove_is_written_again(
     file_cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, removed = os.replace, []
+    real = os.replace
+    removed: list[str] = []
 
     def replace(draft: str, path: str) -> None:
         if len(removed) < 3:
