@@ -67,6 +67,20 @@ def test_a_client_that_is_given_is_used(url: str) -> None:
         assert MongoNamespaceManager("a", url).client is MongoNamespaceManager("b", url).client
 
 
+def test_a_subclass_may_choose_another_database(url: str) -> None:
+    class Elsewhere(MongoNamespaceManager):
+        def __init__(self, namespace: str, url: str, **kw: Any) -> None:
+            super().__init__(namespace, url, **kw)
+            self.db = self.client["elsewhere"]
+
+    manager = Elsewhere("shop", url)
+    manager["k"] = 1
+    assert manager.get_creation_lock("k").acquire(wait=False)
+    assert "k" not in MongoNamespaceManager("shop", url)
+    assert manager.client["elsewhere"]["beaker_locks"].find_one({"_id": "shop:k"})
+    manager.client.drop_database("elsewhere")
+
+
 def test_what_is_over_is_not_there_and_cleared(
     url: str, now: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

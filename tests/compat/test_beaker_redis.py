@@ -13,7 +13,7 @@ import redis
 from compat.beaker_clients import closing_clients
 from compat.seeds import genuine
 from holdfast.compat import configure, refused
-from holdfast.compat.beaker.container import Value
+from holdfast.compat.beaker.container import NamespaceManager, Value
 from holdfast.compat.beaker.exceptions import InvalidCacheBackendError, MissingCacheParameter
 from holdfast.compat.beaker.ext.redisclusternm import (
     RedisClusterNamespaceManager,
@@ -66,6 +66,20 @@ def test_a_client_that_is_given_is_used(url: str) -> None:
         assert manager.client is client
         assert RedisNamespaceManager("shop", url)["a"] == b"\xff"
         assert RedisNamespaceManager("shop", url).client is RedisNamespaceManager("b", url).client
+
+
+def test_a_subclass_may_set_the_client_itself(url: str) -> None:
+    class Own(RedisNamespaceManager):
+        def __init__(self, namespace: str, **_: object) -> None:
+            NamespaceManager.__init__(self, namespace)
+            self.client = redis.Redis.from_url(url)
+
+    manager = Own("shop")
+    manager["k"] = 1
+    assert manager.reread("k") == 1
+    assert manager.swap_value("k", 2)
+    assert RedisNamespaceManager("shop", url)["k"] == 2
+    manager.client.close()
 
 
 def test_timeout_and_expiretime(url: str) -> None:

@@ -239,6 +239,9 @@ def test_a_database_that_dies_and_comes_back() -> None:
                 patch.setattr(plain, "_TIMEOUT", 0.3)
                 with pytest.raises(StoreTimeout):
                     store.get("key")
+                anew = engine_of(server.url, {})
+                with pytest.raises(StoreTimeout):
+                    PlainTable(anew, table_named()).get("key")
         finally:
             server.server.go_on()
         assert store.get("key") == b"v"

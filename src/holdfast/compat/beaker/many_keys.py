@@ -23,12 +23,12 @@ class ManyKeys(NamespaceManager):
     """
 
     MAX_KEY_LENGTH: int
+    _seen: dict[Any, bytes | None] | None = None  # by `reread`; few managers have any
     PREFIX = ""
 
     def __init__(self, namespace: str) -> None:
         super().__init__(namespace)
         self.lock_dir: str | None = None  # the server has the locks
-        self._seen: dict[Any, bytes | None] = {}
 
     @property
     def _plain(self) -> PlainStore:
@@ -83,13 +83,14 @@ class ManyKeys(NamespaceManager):
         self._plain.delete(self._format_key(key))
 
     def reread(self, key: Any) -> Any:
-        self._seen[key] = data = self._plain.get(self._format_key(key))
+        data = self._plain.get(self._format_key(key))
+        self._seen = {**(self._seen or {}), key: data}
         return self._decoded(key, data)
 
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
         data = encode(value, name=str(key))
-        old, lives = self._seen.get(key), self._lives(expiretime)
+        old, lives = (self._seen or {}).get(key), self._lives(expiretime)
         if not self._plain.swap(self._format_key(key), old, data, lives):
             return False
-        self._seen[key] = data
+        self._seen = {**(self._seen or {}), key: data}
         return True

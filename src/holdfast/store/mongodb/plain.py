@@ -1,7 +1,7 @@
 """Plain documents: `{_id, value, expiration}` in MongoDB, as older programs write and read them.
 
 Law: `expiration` is in UTC POSIX seconds of our own clock, None is "until deleted"; a document that
-is over is not found, and goes away when somebody looks at it. Each operation is one command.
+is over is not found, and goes away when somebody looks at it. What changes is one command.
 """
 
 import re
@@ -58,7 +58,7 @@ class PlainMongo:
     def delete(self, key: str) -> bool:
         """See `PlainStore`."""
         with operation(self.name):
-            row = self._rows.find_one_and_delete({"_id": _checked(key)})
+            row = self._rows.find_one_and_delete({"_id": _checked(key)}, {"expiration": 1})
         return row is not None and not self._is_over(row)
 
     def swap(
@@ -69,9 +69,8 @@ class PlainMongo:
             new = None
         if old is None:
             return self.get(key) is None if new is None else self._claim(key, new, ttl)
-        if self.get(key) != old:  # one that is over is cleared by this
-            return False
-        holds = {"_id": key, "value": Binary(old)}
+        live = {"$or": [{"expiration": None}, {"expiration": {"$gt": self._clock()}}]}
+        holds = {"_id": _checked(key), "value": Binary(old), **live}
         with operation(self.name, doubt=True):
             if new is None:
                 return self._rows.delete_one(holds).deleted_count > 0

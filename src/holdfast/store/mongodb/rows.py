@@ -150,6 +150,18 @@ class MongodbStore(BlockingStore):
             yield from page
             page = self._page(prefix, page[-1])
 
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`; by the server's own clock."""
+        place = self._place
+        found: dict[str, float | None] = {}
+        for chunk in words.chunks([check(key) for key in keys]):
+            command = words.ending(place.collection, chunk, place.level)
+            with place.operation():
+                now = self._ask({"hello": 1})["localTime"]
+                rows = self._ask(command)["cursor"]["firstBatch"]
+            found.update((row["_id"], words.left(row, now)) for row in rows)
+        return found
+
     def _page(self, prefix: str, last: str) -> list[str]:
         """Return the next live keys that begin with `prefix`, after the key `last`."""
         place = self._place

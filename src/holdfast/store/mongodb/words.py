@@ -26,9 +26,11 @@ __all__ = [
     "chunks",
     "claiming",
     "deleting",
+    "ending",
     "finding",
     "fitting",
     "indexing",
+    "left",
     "listing",
     "live",
     "putting",
@@ -70,6 +72,18 @@ def listing(collection: str, after: Document, level: str, limit: int) -> Documen
     command = {"find": collection, "filter": live(after), "projection": {"_id": 1}, "limit": limit}
     more = {"batchSize": limit + 1, "sort": {"_id": 1}, "readConcern": {"level": level}}
     return command | more
+
+
+def ending(collection: str, keys: list[str], level: str) -> Document:
+    """Return the command that tells when live rows expire."""
+    command = finding(collection, live({"$in": keys}), level, len(keys))
+    return command | {"projection": {"expires": 1}}
+
+
+def left(row: Mapping[str, Any], now: dt.datetime) -> float | None:
+    """Return how many seconds a row that `ending` told of has left at the server's time `now`."""
+    expires = row.get("expires")
+    return None if expires is None else max(0.001, (expires - now).total_seconds())
 
 
 def writing(value: bytes | Int64, ttl: float | None) -> list[Document]:

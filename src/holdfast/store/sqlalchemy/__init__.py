@@ -98,6 +98,14 @@ class SqlalchemyStore(BlockingStore):
         """See `CanScan`."""
         return self._faces.here().scan(prefix)
 
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        here = self._faces.here()
+        found: dict[str, float | None] = {}
+        for chunk in chunks(keys):
+            found.update(here.left_chunk(chunk))
+        return found
+
     def sweep(self) -> int:
         """See `CanSweep`."""
         return self._faces.here().sweep()

@@ -22,6 +22,7 @@ from holdfast.store.sqlalchemy.deadlines import (
 
 __all__ = [
     "OURS",
+    "bind_connects",
     "blocking_engine",
     "blocking_url",
     "is_in_memory",
@@ -168,6 +169,12 @@ def blocking_engine(url: sa.URL, timeout: float) -> sa.Engine:
         engine = sa.create_engine(url, poolclass=Pool, **_settings(driver, timeout))
     if driver == "pysqlite":
         sa.event.listen(engine, "connect", _log_ahead)
+    return bind_connects(engine, timeout)
+
+
+def bind_connects(engine: sa.Engine, timeout: float) -> sa.Engine:
+    """Return `engine`; its connections know deadlines from their first byte, where they can."""
+    driver = engine.url.get_driver_name()
     connect = {"psycopg": lambda: connect_in_thread(timeout), "pymysql": connect_to_mysql}.get(
         driver
     )

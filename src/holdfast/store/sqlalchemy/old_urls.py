@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.errors import ConfigError
-from holdfast.store.sqlalchemy.addresses import is_in_memory, load
+from holdfast.store.sqlalchemy.addresses import bind_connects, is_in_memory, load
 from holdfast.store.sqlalchemy.plain import adopt
 
 __all__ = ["engine_of"]
@@ -45,9 +45,10 @@ def engine_of(url: str, options: Mapping[str, Any]) -> sa.Engine:
         defaults = {"connect_args": {"connect_timeout": _CONNECT}}
     given = {name.removeprefix("sa."): value for name, value in options.items()}
     try:
-        return adopt(sa.engine_from_config({**defaults, **given, "url": parsed}, ""))
+        engine = sa.engine_from_config({**defaults, **given, "url": parsed}, "")
     except (TypeError, ValueError, sa.exc.ArgumentError) as error:
         raise ConfigError(f"sa_opts: {error}") from error
+    return adopt(bind_connects(engine, _CONNECT))
 
 
 def _parsed(url: str) -> sa.URL:

@@ -51,6 +51,11 @@ class Operations:
         rows = self._run(*self._say.many("get", [self._key(key) for key in keys])).rows
         return {_text(key): _plain(value) for key, value in rows}
 
+    def left_chunk(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """Return how many seconds a chunk of keys have left, those that are there."""
+        rows = self._run(*self._say.many("left", [self._key(key) for key in keys])).rows
+        return {_text(key): None if left is None else float(left) for key, left in rows}
+
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         check(key)
         if ttl is not None and ttl <= 0:

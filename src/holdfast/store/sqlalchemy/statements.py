@@ -209,7 +209,8 @@ class Statements:
         """Return the statement that does `what` to many keys at once, and its values.
 
         Args:
-            what: "get", "delete" or "bury", which deletes what is expired.
+            what: "get", "delete", "left", which asks for the rest of their time, or "bury", which
+                deletes what is expired.
             keys: At most `SWEEP`.
         """
         if self._family == "postgresql":
@@ -229,6 +230,7 @@ class Statements:
             )
             core = {
                 "get": sa.select(key, self._t.c.value).where(among, self._live),
+                "left": sa.select(key, self._t.c.expires - self._now).where(among, self._live),
                 "delete": sa.delete(self._t).where(among, self._live),
                 "bury": sa.delete(self._t).where(among, self._dead),
             }[what]

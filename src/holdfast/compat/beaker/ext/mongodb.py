@@ -33,10 +33,13 @@ def _need_driver() -> None:
         ) from error
 
 
-class _Database:
-    """The database of a URL, in this process, or that of a client that was given."""
+class _InDatabase:
+    """What has a client and a database: those of a URL, or what subclasses set instead."""
 
-    def __init__(self, url: Any) -> None:
+    _url: Any
+    _db: Any = None
+
+    def _connect(self, url: Any) -> None:
         _need_driver()
         if not url and isinstance(url, str | None):
             raise MissingCacheParameter("url is required")
@@ -53,11 +56,17 @@ class _Database:
         which = (self._url, os.getpid())
         return MongoNamespaceManager.clients.get(which, client_of, self._url)
 
+    @client.setter
+    def client(self, client: Any) -> None:
+        self._url = client
+
     @property
     def db(self) -> Any:
         """The default database of the client."""
         from pymongo.errors import ConfigurationError  # noqa: PLC0415 - the same
 
+        if self._db is not None:
+            return self._db
         try:
             return self.client.get_default_database()
         except ConfigurationError as error:
@@ -66,8 +75,12 @@ class _Database:
                 " mongodb://host:27017/NAME"
             ) from error
 
+    @db.setter
+    def db(self, db: Any) -> None:
+        self._db = db
 
-class MongoNamespaceManager(ManyKeys):
+
+class MongoNamespaceManager(_InDatabase, ManyKeys):
     """Values as documents `{_id: "namespace:key", value, expiration}` in MongoDB.
 
     Args:
@@ -86,6 +99,7 @@ class MongoNamespaceManager(ManyKeys):
     """
 
     MAX_KEY_LENGTH = 1024
+    _sweep_after = 0.0
     clients: ClassVar[SyncDict] = SyncDict()
 
     @classmethod
@@ -94,16 +108,7 @@ class MongoNamespaceManager(ManyKeys):
 
     def __init__(self, namespace: str, url: Any = None, **kw: Any) -> None:  # noqa: ARG002 - as said above
         super().__init__(namespace)
-        self._database = _Database(url)
-        self._sweep_after = 0.0
-
-    @property
-    def client(self) -> Any:
-        return self._database.client
-
-    @property
-    def db(self) -> Any:
-        return self._database.db
+        self._connect(url)
 
     @property
     def _plain(self) -> "PlainMongo":
@@ -112,7 +117,9 @@ class MongoNamespaceManager(ManyKeys):
         return PlainMongo(self.db.backer_cache)
 
     def get_creation_lock(self, key: Any) -> Any:
-        return MongoSynchronizer(self._format_key(key), self._database._url)  # noqa: SLF001 - of this file
+        lock = MongoSynchronizer(self._format_key(key), self._url)
+        lock.db = self._db
+        return lock
 
     def set_value(self, key: Any, value: Any, expiretime: Any = None) -> None:
         self._sweep()
@@ -132,7 +139,7 @@ class MongoNamespaceManager(ManyKeys):
         return [key[begins:] for key in self._plain.scan(self._beginning)]
 
 
-class MongoSynchronizer(SynchronizerImpl):
+class MongoSynchronizer(_InDatabase, SynchronizerImpl):
     """A lock for many readers or one writer of all processes, as a document in `beaker_locks`.
 
     Who holds it is known by machine, process and thread. It is free again after `LOCK_EXPIRATION`
@@ -149,15 +156,7 @@ class MongoSynchronizer(SynchronizerImpl):
     def __init__(self, identifier: str, url: Any) -> None:
         super().__init__()
         self.identifier = identifier
-        self._database = _Database(url)
-
-    @property
-    def client(self) -> Any:
-        return self._database.client
-
-    @property
-    def db(self) -> Any:
-        return self._database.db
+        self._connect(url)
 
     @property
     def _locks(self) -> "PlainLocks":

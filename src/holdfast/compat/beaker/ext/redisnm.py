@@ -63,6 +63,7 @@ class RedisNamespaceManager(ManyKeys):
     """
 
     MAX_KEY_LENGTH = 1024
+    timeout: Any = None
     PREFIX = "beaker_cache:"
     clients: ClassVar[SyncDict] = SyncDict()
 
@@ -76,11 +77,10 @@ class RedisNamespaceManager(ManyKeys):
             raise MissingCacheParameter("url is required")
         self.timeout = timeout
         self.client = _client(url)
-        self._keys = _plain(self.client)
 
     @property
     def _plain(self) -> "PlainRedis":
-        return self._keys
+        return _plain(self.client)  # which a subclass may have set
 
     def _lives(self, expiretime: Any) -> float | None:
         return super()._lives(self.timeout if expiretime is None else expiretime)
@@ -115,7 +115,6 @@ class RedisSynchronizer(SynchronizerImpl):
         _need_driver()
         self.identifier = f"beaker_lock:{identifier}"
         self.client = _client(url)
-        self._keys = _plain(self.client)
         self._held = ThreadLocal()
 
     def _get_owner_id(self) -> bytes:
@@ -126,12 +125,11 @@ class RedisSynchronizer(SynchronizerImpl):
         # a new name each time: a command that the client sent twice is known again
         mine = self._get_owner_id() + b"-" + os.urandom(6).hex().encode()
         self._held.put(mine)
-        return poll(
-            lambda: self._keys.swap(self.identifier, None, mine, self.LOCK_EXPIRATION), wait
-        )
+        keys = _plain(self.client)
+        return poll(lambda: keys.swap(self.identifier, None, mine, self.LOCK_EXPIRATION), wait)
 
     def do_release_write_lock(self) -> None:
-        self._keys.swap(self.identifier, self._held.get(), None)
+        _plain(self.client).swap(self.identifier, self._held.get(), None)
 
     def do_acquire_read_lock(self, wait: bool) -> bool:
         return self.do_acquire_write_lock(wait)
