@@ -13,7 +13,7 @@ from google.cloud import datastore
 
 from holdfast import open_store
 from holdfast.errors import ConfigError, StoreUnavailable
-from holdfast.store.abilities import CanIncrement, CanScan
+from holdfast.store.abilities import CanIncrement, CanScan, CanTellTtl
 from holdfast.store.datastore import DatastoreStore, rows
 from holdfast.store.datastore.rows import Place
 from holdfast.store.datastore.wire import Login, Wire
@@ -38,7 +38,7 @@ def place_for(tmp_path: Path) -> Place:
 class TestDatastoreStore(StoreSuite):
     """One namespace for each test."""
 
-    abilities = (CanIncrement, CanScan)
+    abilities = (CanIncrement, CanScan, CanTellTtl)
     examples = 8
     steps = 20
 

@@ -17,7 +17,7 @@ from faults import in_a_small_world
 
 from holdfast import open_store
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.dbm import DbmStore
 from holdfast.store.dbm.row import pack
 from holdfast.testing.clock import ManualClock
@@ -45,7 +45,7 @@ def made_by(module: str, path: Path) -> None:
 class Suite(StoreSuite):
     """One database for each test, made by `module`."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
     examples = 10
     module = ""
 

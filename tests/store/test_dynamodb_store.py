@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import StoreUnavailable
-from holdfast.store.abilities import CanIncrement, CanScan
+from holdfast.store.abilities import CanIncrement, CanScan, CanTellTtl
 from holdfast.store.dynamodb import DynamodbStore
 from holdfast.store.dynamodb.tables import Settings
 from holdfast.testing.clock import ManualClock
@@ -24,7 +24,7 @@ def table_for(tmp_path: Path) -> str:
 class TestDynamodbStore(StoreSuite):
     """One table for each test. The store tells the time, so the suite's clock is turned."""
 
-    abilities = (CanIncrement, CanScan)
+    abilities = (CanIncrement, CanScan, CanTellTtl)
     examples = 6
     steps = 20
 

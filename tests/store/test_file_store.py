@@ -14,7 +14,7 @@ import pytest
 from faults import filled_up, in_a_small_world, small_disk
 
 from holdfast.errors import StoreTimeout, StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.file import FileStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
@@ -24,7 +24,7 @@ from holdfast.testing.trial import in_processes, in_threads
 class TestFileStore(StoreSuite):
     """One folder for each test."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> FileStore:
         return FileStore(tmp_path / "rows", clock=clock, timeout=10)  # a busy machine

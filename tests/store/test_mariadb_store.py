@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import open_store
-from holdfast.store.abilities import CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.protocol import OpenStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.server
 class TestMariadbStore(StoreSuite):
     """One table for each test."""
 
-    abilities = (CanIncrement, CanScan, CanSweep)
+    abilities = (CanIncrement, CanScan, CanSweep, CanTellTtl)
     second = 0.3
     examples = 4
     steps = 10

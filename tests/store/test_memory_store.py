@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.bridge import drive
 from holdfast.errors import StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.memory import MemoryStore, named
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
@@ -18,7 +18,7 @@ from holdfast.testing.trial import in_processes, in_threads
 class TestMemoryStore(StoreSuite):
     """Its rows live in the process, shared by name."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
     between_processes = False
 
     def open(self, tmp_path: Path, clock: ManualClock) -> MemoryStore:

@@ -11,7 +11,7 @@ from insides import Plain
 
 from holdfast.bridge import Blocking
 from holdfast.errors import KeyRejected, StoreTimeout, StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import OpenStore
 from holdfast.store.sqlite import SqliteStore
@@ -25,7 +25,7 @@ class TestMeteredMemory(StoreSuite):
     """Counted rows in memory."""
 
     between_processes = False
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Metered(named(str(tmp_path), clock=clock))
@@ -34,7 +34,7 @@ class TestMeteredMemory(StoreSuite):
 class TestMeteredSqlite(StoreSuite):
     """Counted rows in a file."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Metered(SqliteStore(tmp_path / "rows.db", clock=clock))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.store.abilities import CanIncrement, CanScan
+from holdfast.store.abilities import CanIncrement, CanScan, CanTellTtl
 from holdfast.store.mongodb import MongodbStore
 from holdfast.store.protocol import OpenStore
 from holdfast.store.registry import open_store
@@ -24,7 +24,7 @@ def collection_for(tmp_path: Path) -> str:
 class TestMongodbStore(StoreSuite):
     """One collection for each test."""
 
-    abilities = (CanIncrement, CanScan)
+    abilities = (CanIncrement, CanScan, CanTellTtl)
     second = 0.3
     examples = 4
     steps = 20

@@ -6,7 +6,7 @@ import pytest
 from insides import Plain, PrefixedSuite
 
 from holdfast.errors import ConfigError, KeyRejected
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import OpenStore
 from holdfast.store.sqlite import SqliteStore
@@ -19,7 +19,7 @@ class TestPrefixedMemory(PrefixedSuite):
     """A prefix in memory."""
 
     between_processes = False
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Prefixed(named(str(tmp_path), clock=clock), "shop")
@@ -28,7 +28,7 @@ class TestPrefixedMemory(PrefixedSuite):
 class TestPrefixedSqlite(PrefixedSuite):
     """A prefix in a file."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Prefixed(SqliteStore(tmp_path / "rows.db", clock=clock), "shop")

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from holdfast import open_store
-from holdfast.store.abilities import CanIncrement, CanScan
+from holdfast.store.abilities import CanIncrement, CanScan, CanTellTtl
 from holdfast.store.protocol import OpenStore
 from holdfast.testing.clock import ManualClock
 from holdfast.testing.conformance import StoreSuite
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.server
 class RedisSuite(StoreSuite):
     """A database of the server that is emptied for each test; the server keeps the time."""
 
-    abilities = (CanIncrement, CanScan)
+    abilities = (CanIncrement, CanScan, CanTellTtl)
     second = 0.08
     examples = 5
     steps = 15

@@ -9,7 +9,14 @@ import pytest
 from insides import Counting, Fate, Plain
 
 from holdfast.errors import ConfigError, KeyRejected, StoreError, StoreTimeout, StoreUnavailable
-from holdfast.store.abilities import AsyncCanIncrement, CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import (
+    AsyncCanIncrement,
+    CanApply,
+    CanIncrement,
+    CanScan,
+    CanSweep,
+    CanTellTtl,
+)
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import AsyncStore, OpenStore
 from holdfast.store.sqlite import SqliteStore
@@ -24,7 +31,7 @@ class TestRetryingMemory(StoreSuite):
     """Asked again, in memory."""
 
     between_processes = False
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Retrying(named(str(tmp_path), clock=clock))
@@ -33,7 +40,7 @@ class TestRetryingMemory(StoreSuite):
 class TestRetryingSqlite(StoreSuite):
     """Asked again, in a file."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return Retrying(SqliteStore(tmp_path / "rows.db", clock=clock))

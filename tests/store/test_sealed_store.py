@@ -11,7 +11,7 @@ from holdfast import Cache, KeyRing, Limiter
 from holdfast.codec.seal import OVERHEAD
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
 from holdfast.signing import Key
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import OpenStore
 from holdfast.store.sqlite import SqliteStore
@@ -22,7 +22,7 @@ from holdfast.testing.trial import both_faces, in_threads
 
 SECRET = "0b8a5c1f-9d27-4e63-a1f4-77c3be2d9e01"
 OLDER = "4c7de9a2-53b8-4f06-8e1d-90ab6f24c375"
-APPLIES = (CanApply, CanScan, CanSweep)
+APPLIES = (CanApply, CanScan, CanSweep, CanTellTtl)
 
 
 class TestSealedMemory(StoreSuite):

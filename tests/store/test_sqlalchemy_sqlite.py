@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from holdfast import open_store
 from holdfast.clock import Clock, wall
 from holdfast.errors import StoreTimeout
-from holdfast.store.abilities import CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.address import parse
 from holdfast.store.protocol import OpenStore
 from holdfast.store.sqlalchemy import SqlalchemyStore, make_table
@@ -30,7 +30,7 @@ from holdfast.testing.trial import in_processes, in_threads
 class TestSqliteThroughSqlalchemy(StoreSuite):
     """One file for each test; threads serve event loops."""
 
-    abilities = (CanIncrement, CanScan, CanSweep)
+    abilities = (CanIncrement, CanScan, CanSweep, CanTellTtl)
     examples = 10
     plain = False
 

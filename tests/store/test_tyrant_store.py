@@ -10,7 +10,7 @@ import pytest
 from holdfast import open_store
 from holdfast.bridge import drive
 from holdfast.errors import ConfigError, StoreUnavailable
-from holdfast.store.abilities import AsyncCanIncrement, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import AsyncCanIncrement, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.tyrant import TyrantStore
 from holdfast.store.tyrant.client import TyrantClient
 from holdfast.store.tyrant.ring import Ring
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.server
 class TestTyrantStore(StoreSuite):
     """One server; each test begins with an empty database."""
 
-    abilities = (CanIncrement, CanScan, CanSweep)
+    abilities = (CanIncrement, CanScan, CanSweep, CanTellTtl)
     examples = 10
 
     @pytest.fixture(autouse=True)

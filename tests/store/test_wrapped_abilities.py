@@ -13,6 +13,7 @@ from holdfast.store.abilities import (
     CanIncrement,
     CanScan,
     CanSweep,
+    CanTellTtl,
 )
 from holdfast.store.memory import MemoryStore
 from holdfast.store.protocol import OpenStore
@@ -35,7 +36,7 @@ every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 def test_all_abilities_pass(wrap: Callable[[OpenStore], OpenStore]) -> None:
     store = wrap(MemoryStore())
     assert isinstance(store, OpenStore)
-    for ability in (CanApply, CanScan, CanSweep):
+    for ability in (CanApply, CanScan, CanSweep, CanTellTtl):
         assert isinstance(store, ability)
     assert isinstance(store, CanIncrement) is not isinstance(store, Sealed)
     assert not isinstance(store.aio, AsyncCanIncrement), "the face inside has none"
@@ -45,7 +46,7 @@ def test_all_abilities_pass(wrap: Callable[[OpenStore], OpenStore]) -> None:
 def test_no_ability_is_made_up(wrap: Callable[[OpenStore], OpenStore]) -> None:
     store = wrap(Plain())
     assert isinstance(store, OpenStore)
-    for ability in (CanApply, CanIncrement, CanScan, CanSweep):
+    for ability in (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl):
         assert not isinstance(store, ability)
     assert not isinstance(store.aio, AsyncCanIncrement)
 

@@ -11,7 +11,7 @@ import pytest
 from holdfast.bridge import Blocking, drive
 from holdfast.cache import Cache
 from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
-from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl
 from holdfast.store.memory import MemoryStore, named
 from holdfast.store.protocol import AsyncStore, OpenStore
 from holdfast.store.sqlite import SqliteStore
@@ -26,7 +26,7 @@ class TestFaultyMemory(StoreSuite):
     """Rows in memory that nothing happens to."""
 
     between_processes = False
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         return FaultyStore(named(str(tmp_path), clock=clock))
@@ -35,7 +35,7 @@ class TestFaultyMemory(StoreSuite):
 class TestFaultySqlite(StoreSuite):
     """Rows in a file, with a fault that is about other keys."""
 
-    abilities = (CanApply, CanIncrement, CanScan, CanSweep)
+    abilities = (CanApply, CanIncrement, CanScan, CanSweep, CanTellTtl)
 
     def open(self, tmp_path: Path, clock: ManualClock) -> OpenStore:
         store = FaultyStore(SqliteStore(tmp_path / "rows.db", clock=clock))

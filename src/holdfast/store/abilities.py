@@ -4,7 +4,7 @@ Law: an ability is asked for once, by `isinstance` on the store when the user's 
 never per call; what a feature needs and a store lacks is a `ConfigError` at start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from holdfast.store.bus import Bus
@@ -16,10 +16,13 @@ __all__ = [
     "CanPublish",
     "CanScan",
     "CanSweep",
+    "CanTellTtl",
     "Change",
+    "left",
 ]
 
 T = TypeVar("T")
+_NEVER = float("inf")
 Change = Callable[[bytes | None], tuple[bytes | None, float | None, T]]
 """Given the present value, returns what to write (the very same object: nothing; None: remove), its
 ttl in seconds, and what the caller wants to know."""
@@ -72,6 +75,27 @@ class CanApply(Protocol):
 
         `change` must be pure and quick: a lock is held while it runs. It may run more than once.
         """
+
+
+@runtime_checkable
+class CanTellTtl(Protocol):
+    """Knows how long its keys have left: for copies, and for whoever looks after a store."""
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """Return the seconds each key has left, None for one that stays until it is deleted.
+
+        Missing and expired keys are left out.
+        """
+
+
+def left(ends: Iterable[tuple[str, float]], now: float) -> dict[str, float | None]:
+    """Return the answer of `CanTellTtl.remaining`.
+
+    Args:
+        ends: Keys, and when they end, in the seconds of `now`; infinity is never.
+        now: The time.
+    """
+    return {key: None if end == _NEVER else end - now for key, end in ends if end > now}
 
 
 @runtime_checkable

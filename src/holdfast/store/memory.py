@@ -15,7 +15,7 @@ from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, monotonic
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
-from holdfast.store.abilities import Change
+from holdfast.store.abilities import Change, left
 from holdfast.store.address import Address
 from holdfast.store.protocol import as_bytes
 
@@ -150,6 +150,13 @@ class MemoryStore(BlockingStore):
         for key, (_, until) in list(self._rows.items()):
             if until > now and key.startswith(prefix):
                 yield key
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        for key in keys:
+            self._check(key)
+        rows = ((key, self._rows.get(key)) for key in keys)
+        return left(((key, row[1]) for key, row in rows if row is not None), self._clock())
 
     def sweep(self) -> int:
         """See `CanSweep`."""

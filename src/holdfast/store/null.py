@@ -39,6 +39,11 @@ class NullStore(BlockingStore):
         self._check(*keys)
         return {}
 
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        self._check(*keys)
+        return {}
+
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:  # noqa: ARG002
         self._check(key)
 

@@ -270,6 +270,10 @@ class FaultyStore(Driven):
         increment = super()._increment
         return self._now("increment", [key], lambda: increment(key, by, ttl))
 
+    def _remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        remaining = super()._remaining
+        return self._now("remaining", keys, lambda: remaining(keys))
+
     def _scan(self, prefix: str = "") -> Iterator[str]:
         scan = super()._scan
         yield from self._now("scan", [prefix], lambda: scan(prefix))

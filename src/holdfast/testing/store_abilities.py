@@ -8,7 +8,14 @@ import asyncio
 import pytest
 
 from holdfast.errors import KeyRejected, StoreUnavailable
-from holdfast.store.abilities import AsyncCanIncrement, CanApply, CanIncrement, CanScan, CanSweep
+from holdfast.store.abilities import (
+    AsyncCanIncrement,
+    CanApply,
+    CanIncrement,
+    CanScan,
+    CanSweep,
+    CanTellTtl,
+)
 from holdfast.testing.store_contract import BAD_KEYS
 from holdfast.testing.trial import Trial, in_processes, in_threads
 
@@ -33,6 +40,12 @@ def _sweeps(store: object) -> CanSweep:
     return store
 
 
+def _tells(store: object) -> CanTellTtl:
+    if not isinstance(store, CanTellTtl):
+        pytest.skip("cannot tell a ttl")
+    return store
+
+
 def _applies(store: object) -> CanApply:
     if not isinstance(store, CanApply):
         pytest.skip("cannot apply")
@@ -45,7 +58,7 @@ def _one_more(present: bytes | None) -> tuple[bytes, None, int]:
 
 
 class Abilities:
-    """`CanIncrement`, `CanScan`, `CanSweep`, `CanApply`."""
+    """`CanIncrement`, `CanScan`, `CanTellTtl`, `CanSweep`, `CanApply`."""
 
     abilities: tuple[type, ...]
     between_processes: bool
@@ -169,6 +182,41 @@ class Abilities:
         trial.opened.put_many(dict.fromkeys(keys, b""))
         assert sorted(store.scan("k")) == keys
 
+    # The rest of a ttl
+
+    def test_remaining_tells_what_is_left(self, trial: Trial) -> None:
+        store, second = _tells(trial.opened), trial.second
+        assert store.remaining([]) == {}
+        trial.opened.put_many({"long": b"v", "empty": b""}, ttl=1000 * second)
+        trial.opened.put_many({"ever": b"v", "bare": b""})
+        trial.opened.put("gone", b"v", ttl=second)
+        trial.advance(2)
+        keys = ["long", "empty", "ever", "bare", "gone", "none", "long"]
+        found = store.remaining(keys)
+        assert {key: seconds is None for key, seconds in found.items()} == {
+            "long": False,
+            "empty": False,
+            "ever": True,
+            "bare": True,
+        }
+        for key in ("long", "empty"):
+            assert 0 < (found[key] or 0) <= 998 * second + 0.1, key
+            assert (found[key] or 0) > 998 * second - 60, "a busy machine loses seconds, no minute"
+        trial.opened.put("long", b"v", ttl=2000 * second)
+        trial.opened.put("empty", b"")
+        trial.opened.put("ever", b"v", ttl=1000 * second)
+        found = store.remaining(["long", "empty", "ever"])
+        assert found["empty"] is None, "the last write counts"
+        assert (found["ever"] or 0) < (found["long"] or 0)
+        with pytest.raises(KeyRejected):
+            store.remaining(["good", "no key"])
+
+    def test_remaining_takes_many_keys(self, trial: Trial) -> None:
+        store = _tells(trial.opened)
+        keys = [f"k{number:04}" for number in range(1201)]
+        trial.opened.put_many(dict.fromkeys(keys, b""))
+        assert store.remaining(keys) == dict.fromkeys(keys)
+
     # Sweep
 
     def test_sweep_removes_the_expired_and_spares_the_live(self, trial: Trial) -> None:
@@ -279,6 +327,9 @@ class Abilities:
         if isinstance(store, CanScan):
             with pytest.raises(StoreUnavailable):
                 list(store.scan())
+        if isinstance(store, CanTellTtl):
+            with pytest.raises(StoreUnavailable):
+                store.remaining(["k"])
         if isinstance(store, CanSweep):
             with pytest.raises(StoreUnavailable):
                 store.sweep()

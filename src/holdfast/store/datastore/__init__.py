@@ -8,6 +8,7 @@ than our clock: the service tells no time, and removes expired rows up to a day 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 from google.cloud import datastore
@@ -18,6 +19,7 @@ from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
 from holdfast.lifetimes import own_threads
+from holdfast.store.abilities import left
 from holdfast.store.address import Address, Options
 from holdfast.store.datastore.links import Link, Links
 from holdfast.store.datastore.rows import Place, Row, chunks
@@ -61,6 +63,15 @@ class DatastoreStore(BlockingStore):
         for some in chunks(list(map(check, keys))):
             rows = self._links.repeat(partial(Link.lookup, keys=some))
             found.update((key, row.value) for key, row in self._live(rows).items())
+        return found
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        found: dict[str, float | None] = {}
+        for some in chunks(list(map(check, keys))):
+            rows = self._links.repeat(partial(Link.lookup, keys=some)).items()
+            ends = ((key, inf if row.expires is None else row.expires) for key, row in rows)
+            found.update(left(ends, self._clock()))
         return found
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:

@@ -12,7 +12,7 @@ from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
-from holdfast.store.abilities import Change
+from holdfast.store.abilities import Change, left
 from holdfast.store.address import Address
 from holdfast.store.dbm.files import Files, Opened
 from holdfast.store.dbm.row import NEVER, REMOVED, Damaged, Row, pack, unpack
@@ -128,6 +128,13 @@ class DbmStore(BlockingStore):
                 now = self._clock()
                 live = [key for key in page if (_expiry(opened, key) or 0.0) > now]
             yield from (key.decode("ascii") for key in live)
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        _check_all(keys)
+        with self._files.reading() as opened:
+            rows = [(key, self._read(opened, key)) for key in keys]
+            return left(((key, row.expires) for key, row in rows if row), self._clock())
 
     def sweep(self) -> int:
         """See `CanSweep`. Damaged rows stay, for somebody to look at."""

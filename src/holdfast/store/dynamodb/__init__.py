@@ -13,6 +13,7 @@ from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreTimeout, StoreUnavailable
 from holdfast.keys import check
 from holdfast.lifetimes import own_threads
+from holdfast.store.abilities import left
 from holdfast.store.address import Address, Options
 from holdfast.store.dynamodb import words
 from holdfast.store.dynamodb.tables import Settings, Table
@@ -118,6 +119,11 @@ class DynamodbStore(BlockingStore):
             if "LastEvaluatedKey" not in page:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        rows = self._rows(keys, "#k, #u")
+        return left(((row["key"]["S"], words.end_of(row)) for row in rows), self._clock())
 
     def ping(self) -> None:
         self._row("ping")

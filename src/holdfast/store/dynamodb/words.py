@@ -20,6 +20,7 @@ __all__ = [
     "Words",
     "as_value",
     "chunks",
+    "end_of",
     "holding",
     "is_live",
     "item",
@@ -86,6 +87,12 @@ def is_live(row: Mapping[str, Words], now: float) -> bool:
     """Return whether an item has not expired at `now`."""
     until = row.get("until")
     return until is None or Decimal(until["N"]) > Decimal(f"{now:.6f}")
+
+
+def end_of(row: Mapping[str, Words]) -> float:
+    """Return when an item expires; infinity is never."""
+    until = row.get("until")
+    return math.inf if until is None else float(until["N"])
 
 
 def as_value(row: Mapping[str, Words], store: str) -> bytes:

@@ -15,7 +15,7 @@ from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, wall
 from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.keys import check
-from holdfast.store.abilities import Change
+from holdfast.store.abilities import Change, left
 from holdfast.store.address import Address
 from holdfast.store.file.row import HEAD, Damaged, Row, pack, peek, unpack
 from holdfast.store.file.stripes import STRIPES, Stripes, Waited
@@ -127,6 +127,14 @@ class FileStore(BlockingStore):
             for _, key, expires in self._heads():
                 if key.startswith(prefix) and expires > self._clock():
                     yield key
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        _check_all(keys)
+        self._check_open()
+        with self._errors():
+            heads = ((key, _bytes_of(self._place(key), HEAD)) for key in keys)
+            return left(((key, peek(head)[1]) for key, head in heads if head), self._clock())
 
     def sweep(self) -> int:
         """See `CanSweep`. Damaged files stay, for somebody to look at."""

@@ -96,6 +96,10 @@ class RedisStore(BlockingStore):
                 seen.update(fresh)
                 yield from fresh
 
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        return self._run(self._here().remaining(keys))
+
     def bus(self, kind: str = "auto") -> Listening:
         """See `CanPublish`; `auto` is `tracking` where the server can, else `pubsub`."""
         bus = Listening(RedisWay(self._settings, self._here, kind))

@@ -17,6 +17,8 @@ from holdfast.store.redis.words import SCRIPTS, Dialect, Reply, Words
 
 __all__ = ["Operations"]
 
+_GONE = -2  # what PTTL says of a key that is not there
+
 
 class Operations:
     """What can be done with the servers at the end of `route`."""
@@ -67,6 +69,13 @@ class Operations:
             return await self.ask_all([("GET", key) for key in keys])
         pages = await self.ask_all([("MGET", *some) for some in words.chunks(keys)])
         return [value for page in pages for value in page]
+
+    async def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """Return how many seconds each key has left, those that are there."""
+        asked = list(dict.fromkeys(map(check, keys)))
+        told = await self.ask_all([("PTTL", key) for key in asked]) if asked else []
+        found = zip(asked, told, strict=True)
+        return {key: None if left == -1 else left / 1000 for key, left in found if left != _GONE}
 
     async def put(self, key: str, value: bytes, ttl: float | None) -> None:
         if ttl is not None and ttl <= 0:

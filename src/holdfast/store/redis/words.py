@@ -35,7 +35,18 @@ Reply = Any
 """What a server answered; an exception where it refused the command."""
 
 HELLO: Words = ("HELLO",)
-_QUESTIONS = {"GET", "MGET", "EXISTS", "SCAN", "PING", "HELLO", "COMMAND", "SENTINEL", "CLUSTER"}
+_QUESTIONS = {
+    "GET",
+    "MGET",
+    "EXISTS",
+    "PTTL",
+    "SCAN",
+    "PING",
+    "HELLO",
+    "COMMAND",
+    "SENTINEL",
+    "CLUSTER",
+}
 _DIGEST_ABOVE = 16_384  # bytes: from here on, to hash takes less time than to send
 _SALT = 16
 _FOREVER = 1e11  # seconds: beyond what a server can add to its clock

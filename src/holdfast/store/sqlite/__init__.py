@@ -14,7 +14,7 @@ from holdfast.bridge import BlockingStore
 from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.keys import check
-from holdfast.store.abilities import Change
+from holdfast.store.abilities import Change, left
 from holdfast.store.address import Address
 from holdfast.store.protocol import as_bytes
 from holdfast.store.sqlite.links import Link, Links
@@ -188,6 +188,15 @@ class SqliteStore(BlockingStore):
             if len(page) < _CHUNK:
                 return
             last = page[-1][0]
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        found: dict[str, float | None] = {}
+        for chunk in _chunks(keys):
+            marks, now = ",".join("?" * len(chunk)), self._clock()
+            sql = f"SELECT key, expires FROM holdfast WHERE key IN ({marks})"  # noqa: S608 - only question marks
+            found.update(left(self._all(sql, chunk), now))
+        return found
 
     def sweep(self) -> int:
         """See `CanSweep`."""

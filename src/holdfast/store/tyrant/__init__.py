@@ -106,6 +106,10 @@ class TyrantStore(BlockingStore):
                 found = drive(self._steps.expired(server, page))
                 yield from (key for key, expired in found.items() if not expired)
 
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`; a record in the plain form stays."""
+        return drive(self._steps.remaining(keys))
+
     def sweep(self) -> int:
         """See `CanSweep`. Each server looks at all its records."""
         clients = self._clients.here()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from holdfast.clock import monotonic
 from holdfast.errors import StoreUnavailable
 from holdfast.keys import check
+from holdfast.store.abilities import left
 from holdfast.store.protocol import as_bytes
 from holdfast.store.tyrant import wire
 from holdfast.store.tyrant.changes import Change, Changes, Decide, chunks
@@ -146,8 +147,22 @@ class Steps:
             return [key.decode() for key in found if _is_text(key) and not is_lock(key)]
         return [key.decode("ascii") for key in found if _is_key(key)]
 
+    async def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """Return how many seconds each key has left, those that are there."""
+        ends: dict[str, float] = {}
+        for server, mine in self._by_server(keys).items():
+            for page in self.pages(mine):
+                heads = await self._heads(server, page)
+                ends.update((key, self._row(head).expires) for key, head in heads.items())
+        return left(ends.items(), self._clock())
+
     async def expired(self, server: int, keys: Sequence[str]) -> dict[str, bool]:
         """Return for those of a few keys that are there whether they have expired."""
+        heads = await self._heads(server, keys)
+        return {key: self._live(head) is None for key, head in heads.items()}
+
+    async def _heads(self, server: int, keys: Sequence[str]) -> dict[str, bytes]:
+        """Return how the records of a few keys begin, of those that are there."""
         parts = [(key.encode(), b"0", b"%d" % HEAD) for key in keys]
         heads = await self._read(server, [wire.misc(b"getpart", p, logged=False) for p in parts])
         found = {key: head[0] for key, head in zip(keys, heads, strict=True) if head}
@@ -155,7 +170,7 @@ class Steps:
         rest = [key for key in keys if key not in found]
         (records,) = await self._read(server, [wire.mget([key.encode() for key in rest])])
         found.update({key.decode(): record for key, record in records.items()})
-        return {key: self._live(head) is None for key, head in found.items()}
+        return found
 
     async def removed(self, server: int, keys: Sequence[str]) -> int:
         """Remove those of a few keys that are expired still; return how many."""

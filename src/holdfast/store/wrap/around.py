@@ -16,6 +16,7 @@ from holdfast.store.abilities import (
     CanPublish,
     CanScan,
     CanSweep,
+    CanTellTtl,
     Change,
 )
 from holdfast.store.bus import Bus
@@ -41,6 +42,7 @@ class Around(BlockingStore):
         "apply": CanApply,
         "bus": CanPublish,
         "increment": CanIncrement,
+        "remaining": CanTellTtl,
         "scan": CanScan,
         "sweep": CanSweep,
     }
@@ -62,6 +64,9 @@ class Around(BlockingStore):
 
     def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         return cast("CanIncrement", self.store).increment(key, by, ttl)
+
+    def _remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        return cast("CanTellTtl", self.store).remaining(keys)
 
     def _scan(self, prefix: str = "") -> Iterator[str]:
         return cast("CanScan", self.store).scan(prefix)

@@ -68,6 +68,10 @@ class Metered(Driven):
         with _Call(self._table, "increment"):
             return super()._increment(key, by, ttl)
 
+    def _remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        with _Call(self._table, "remaining"):
+            return super()._remaining(keys)
+
     def _scan(self, prefix: str = "") -> Iterator[str]:
         with _Call(self._table, "scan"):  # until the last key, the caller's own time included
             yield from super()._scan(prefix)

@@ -99,6 +99,10 @@ class Prefixed(Around):
     def _increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
         return super()._increment(self._names.full(key), by, ttl)
 
+    def _remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        found = super()._remaining(self._names.all(keys))
+        return {self._names.bare(key): seconds for key, seconds in found.items()}
+
     def _scan(self, prefix: str = "") -> Iterator[str]:
         return (self._names.bare(key) for key in super()._scan(self._names.before + prefix))
 
