@@ -18,7 +18,7 @@ from holdfast.compat.beaker.exceptions import (
 )
 from holdfast.compat.beaker.middleware import SessionMiddleware
 from holdfast.compat.beaker.session import CookieSession, Session, SignedCookie
-from holdfast.errors import CodecError
+from holdfast.errors import CodecError, StoreUnavailable
 
 _NAME = "beaker.session.id"
 _ran: list[str] = []
@@ -96,6 +96,19 @@ def test_a_corrupt_record_is_left_as_it_lies() -> None:
         Session(dict(carried), invalidate_corrupt=True)
     kept = carried["cookie"].partition("=")[2]
     assert "session" in MemoryNamespaceManager(kept)
+
+
+def test_a_store_out_of_reach_is_no_corrupt_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = _kept(_text({"n": 1}))
+
+    def out_of_reach(*_: object) -> None:
+        raise StoreUnavailable("memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryNamespaceManager, "reread", out_of_reach)
+        with pytest.raises(StoreUnavailable):
+            Session(dict(carried), invalidate_corrupt=True)
+    assert Session(dict(carried))["n"] == 1
 
 
 def test_what_is_refused_is_counted() -> None:

@@ -12,6 +12,7 @@ from compat.beaker_clients import closing_clients
 from compat.beaker_walk import Browser, application
 from holdfast.compat.beaker.middleware import SessionMiddleware
 from holdfast.compat.beaker.session import Session
+from holdfast.errors import StoreError
 from servers.memcached import MemcachedServer, run_memcached
 from servers.mongodb import MongodbServer
 from servers.redis import RedisServer
@@ -144,3 +145,25 @@ def test_threads_lose_nothing(opened: Open) -> None:
         thread.join()
     assert failed == []
     assert _values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
+
+
+@pytest.mark.slow
+def test_an_outage_logs_nobody_out(tmp_path: Path) -> None:
+    """It is an error that says so: neither a new session, nor a logout that did not happen."""
+    with run_memcached() as running:
+        options = {
+            "session.type": "ext:memcached",
+            "session.url": f"127.0.0.1:{running.port}",
+            "session.lock_dir": str(tmp_path),
+        }
+        browser = Browser(SessionMiddleware(application, options))
+        browser.get("/count")
+        before = dict(browser.cookies)
+        running.server.kill()
+        for word in ("read", "count", "delete"):
+            with pytest.raises(StoreError):
+                browser.get(f"/{word}")
+        assert browser.cookies == before
+        running.server.start()
+        browser.get("/read")
+        assert browser.cookies == before

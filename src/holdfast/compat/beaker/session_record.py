@@ -26,9 +26,10 @@ def look(space: Any) -> Any:
 
     Raises:
         Unreadable: There is something.
+        StoreError: Nobody knows: the store cannot be reached.
     """
     try:
-        return space[_KEY]
+        return _lies(space)
     except KeyError as error:
         if isinstance(error.__cause__, CodecError):
             raise Unreadable(error.__cause__.message) from error.__cause__
@@ -104,9 +105,13 @@ def _leave_nothing(space: Any) -> None:
 
 def _reread(space: Any) -> Any:
     try:
-        return space.reread(_KEY) if isinstance(space, NamespaceManager) else space[_KEY]
+        return _lies(space)
     except (KeyError, TypeError):
         return None
+
+
+def _lies(space: Any) -> Any:
+    return space.reread(_KEY) if isinstance(space, NamespaceManager) else space[_KEY]
 
 
 def _swap(space: Any, data: Any) -> bool:

@@ -22,7 +22,7 @@ from holdfast.compat.beaker.session_record import Unreadable, forget, look, peek
 from holdfast.compat.beaker.session_seal import opened, sealed
 from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
-from holdfast.errors import CodecError, KeyRejected
+from holdfast.errors import CodecError, KeyRejected, StoreError
 
 __all__ = ["Session"]
 
@@ -158,6 +158,8 @@ class Session(CarriedSession):
     def _load_or_begin(self) -> None:
         try:
             self.load()
+        except StoreError:
+            raise  # whether it is corrupt, nobody knows: an outage logs nobody out
         except Exception as error:
             if not self.invalidate_corrupt:
                 raise
@@ -302,9 +304,7 @@ class Session(CarriedSession):
             CodecError: A value is of a class that may not be written.
             StoreError: The world's fault.
         """
-        if accessed_only and not self._access_counts():
-            return
-        if self._over:
+        if self._over or (accessed_only and not self._access_counts()):
             return
         mine = dict(self.accessed_dict if accessed_only else self)
         put = self._move if self._moved else self._write
