@@ -223,8 +223,15 @@ def test_one_of_three_is_killed() -> None:
             except StoreUnavailable:
                 failed += 1
         assert 4 < failed < 30
+        stores["memcache"].put("last", b"1")
         with pytest.raises(StoreError):
             stores["memcache"].clear("mark")
+        assert stores["memcache"].get("last", within="mark") is None  # those that run were told
+        for key in keys:
+            stores["memcache"].put(key, b"1")
+        with pytest.raises(StoreError):
+            stores["memcache"].flush()
+        assert not any(stores["memcache"].get(key) for key in keys)
         three[1].server.start()
         for name, store in stores.items():
             store.put(name + "k1", b"3")

@@ -157,16 +157,14 @@ class PlainMemcached:
         def look(_: Reply) -> Request:
             return wire.fetch((within,))
 
-        for node in self._places.all:
-            _, reply = self._ask((node,), asked, then=look)
+        for node, reply in self._everywhere(asked, look):
             row, _ = found(reply, within, "")
             if row is not None and row.cas == _NO_CAS:
                 raise StoreUnavailable(self.name, f"{node} was started with -C: clear needs cas")
 
     def flush(self) -> None:
         """Empty all servers, of everybody's values."""
-        for node in self._places.all:
-            self._ask((node,), wire.FLUSH)
+        self._everywhere(wire.FLUSH)
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """Raise `ConfigError`: memcached does not list its keys."""
@@ -199,6 +197,19 @@ class PlainMemcached:
         if not reached and fault is not None:
             raise fault
         return reached[:1], None
+
+    def _everywhere(self, request: Request, then: Then | None = None) -> list[tuple[Node, Reply]]:
+        """Return the replies of all servers; raise for one only after all were asked."""
+        replies: list[tuple[Node, Reply]] = []
+        fault: StoreError | None = None
+        for node in self._places.all:
+            try:
+                replies.append(self._ask((node,), request, then=then))
+            except StoreError as error:
+                fault = error
+        if fault is not None:
+            raise fault
+        return replies
 
     def _tell(self, nodes: Sequence[Node], request: Request, *, once: bool = False) -> list[Reply]:
         """Return the reply of the server that keeps a key, or of all of them that can be reached.
