@@ -94,6 +94,7 @@ def _all(*numbers: int) -> dict[str, list[str]]:
     return {name: [str(number) for number in numbers] for name in _SITES}
 
 
+@pytest.mark.slow
 def test_nobody_is_logged_out_while_old_and_new_processes_share_sessions(fleet: _Fleet) -> None:
     settings.configure(old_form=True)
     assert fleet.genuine("count count") == _all(1, 2)
