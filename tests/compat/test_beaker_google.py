@@ -8,6 +8,7 @@ import pytest
 
 from compat.beaker_clients import closing_clients
 from holdfast.compat import CompatWarning, configure
+from holdfast.compat.beaker import one_row
 from holdfast.compat.beaker.container import Value
 from holdfast.compat.beaker.exceptions import InvalidCacheBackendError
 from holdfast.compat.beaker.ext.google import GoogleContainer, GoogleNamespaceManager
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.server, pytest.mark.usefixtures("datastore_server")]
 
 @pytest.fixture(autouse=True)
 def _project(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(one_row, "_REPEAT", 0.0)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "beaker-project")
     with closing_clients():
         yield

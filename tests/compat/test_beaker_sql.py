@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from compat.beaker_clients import closing_clients
 from compat.seeds import genuine
 from holdfast.compat import configure, refused
+from holdfast.compat.beaker import one_row
 from holdfast.compat.beaker.container import Value
 from holdfast.compat.beaker.exceptions import InvalidCacheBackendError, MissingCacheParameter
 from holdfast.compat.beaker.ext.database import DatabaseContainer, DatabaseNamespaceManager
@@ -26,6 +27,7 @@ from holdfast.compat.beaker.ext.sqla import (
 )
 from holdfast.errors import CodecError, StoreTimeout
 from holdfast.store.sqlalchemy.plain import PlainTable
+from holdfast.testing.clock import ManualClock
 from servers.mariadb import Mariadb
 from servers.postgresql import Postgresql
 
@@ -36,6 +38,19 @@ HOSTILE = b"cos\nsystem\n(S'true'\ntR."
 def _clients() -> Iterator[None]:
     with closing_clients():
         yield
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    """Give a clock on which between any two looks at a row there is time enough to read anew."""
+    clock = ManualClock()
+
+    def tick() -> float:
+        clock.advance(1)
+        return clock()
+
+    monkeypatch.setattr(one_row, "monotonic", tick)
+    return clock
 
 
 @pytest.fixture
@@ -150,6 +165,28 @@ def test_a_change_of_another_process_is_seen(url: str) -> None:
     assert get(one, "k") == 3
 
 
+def test_for_a_tenth_of_a_second_nothing_is_selected_twice(
+    url: str, now: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_row, "monotonic", now)
+    one, other = (DatabaseNamespaceManager("shop", url) for _ in range(2))
+    put(one, "k", 1)
+    assert get(other, "k") == 1
+    put(one, "k", 2)
+    assert get(one, "k") == 2
+    now.advance(0.09)
+    assert get(other, "k") == 1
+    other.acquire_write_lock()  # who writes always looks
+    assert other["k"] == 2
+    other.release_write_lock()
+    put(one, "k", 3)
+    now.advance(0.11)
+    assert get(other, "k") == 3
+    one.remove()
+    with pytest.raises(KeyError):
+        get(one, "k")
+
+
 def test_bytes_that_are_the_same_are_not_decoded_again(url: str) -> None:
     manager = DatabaseNamespaceManager("shop", url)
     put(manager, "k", [1])
@@ -218,6 +255,26 @@ def test_threads_of_one_cache_write_beside_each_other(url: str) -> None:
         thread.join()
     again = DatabaseNamespaceManager("shop", url)
     assert [Value(f"k{number}", again).get_value() for number in range(6)] == [4] * 6
+
+
+def test_a_writer_within_a_reader_is_written(url: str) -> None:
+    manager = DatabaseNamespaceManager("shop", url)
+    manager.acquire_read_lock()
+    put(manager, "k", 1)
+    manager.release_read_lock()
+    assert get(DatabaseNamespaceManager("shop", url), "k") == 1
+
+
+def test_who_does_not_want_to_wait_for_a_writer(url: str) -> None:
+    manager = DatabaseNamespaceManager("shop", url)
+    manager.acquire_write_lock()
+    taken: list[object] = []
+    thread = threading.Thread(target=lambda: taken.append(manager.acquire_write_lock(wait=False)))
+    thread.start()
+    thread.join()
+    manager.release_write_lock()
+    assert taken == [False]
+    assert manager.openers == 0
 
 
 def test_a_write_that_failed_is_not_believed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

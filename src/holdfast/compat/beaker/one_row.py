@@ -1,15 +1,17 @@
 """Namespaces that are one dictionary each, in one row of a table or one entity.
 
-Law: the row is read at every opening, so that what other processes wrote is seen; it is decoded
-only if its bytes have changed. A row is written by `swap`: where another process was quicker, what
-was changed here is put onto what it wrote.
+Law: the row is read when it is opened, but for a tenth of a second after it was, so that what other
+processes wrote is seen and a busy value costs nothing; it is decoded only if its bytes have
+changed. A row is written by `swap`: where another process was quicker, what was changed here is put
+onto what it wrote.
 """
 
 import logging
+import threading
 from typing import Any
 
+from holdfast.clock import monotonic
 from holdfast.compat.beaker.namespaces import OpenResourceNamespaceManager
-from holdfast.compat.beaker.synchronization import ConditionSynchronizer
 from holdfast.compat.settings import tell
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError, StoreTimeout
@@ -20,7 +22,26 @@ __all__ = ["OneRow"]
 log = logging.getLogger(__name__)
 
 _GONE = object()
+_REPEAT = 0.1  # seconds in which who only reads is content with what was read
 _TRIES = 100  # how often others may come between; after so many something else is wrong
+
+
+class _Turn:
+    """The lock of one manager, whose threads share `hash`; others have `swap`.
+
+    Readers take turns, too: they hold it for no longer than they need to look.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def acquire_write_lock(self, wait: bool = True) -> bool:
+        return self._lock.acquire(wait)
+
+    def release_write_lock(self) -> None:
+        self._lock.release()
+
+    acquire_read_lock, release_read_lock = acquire_write_lock, release_write_lock
 
 
 class OneRow(OpenResourceNamespaceManager):
@@ -42,24 +63,24 @@ class OneRow(OpenResourceNamespaceManager):
         self.flags: str | None = None
         self.loaded = False
         self._is_new = False
+        self._repeats_until = 0.0
         self._data: bytes | None = None
         self._changed: dict[Any, Any] = {}
         self._swapped = False
         self._unreadable: CodecError | None = None
 
     def get_access_lock(self) -> Any:
-        # of this object alone: its threads share `hash`; other objects and processes have `swap`
-        return ConditionSynchronizer(self)
+        return _Turn()
 
     def do_open(self, flags: str, replace: bool) -> None:
-        if not (replace and self.loaded):
+        if not self.loaded or not (replace or (flags == "r" and monotonic() < self._repeats_until)):
             self._read()
         self._changed, self._swapped = {}, False
         self.flags = flags
 
     def do_close(self) -> None:
         flags, self.flags = self.flags, None
-        if flags in ("c", "w") and not self._swapped:
+        if (flags in ("c", "w") or self._changed) and not self._swapped:
             try:
                 self._write()
             except BaseException:
@@ -105,6 +126,7 @@ class OneRow(OpenResourceNamespaceManager):
         if data != self._data or not self.loaded:
             self.hash = self._decoded(data)
         self._data, self._is_new, self.loaded = data, data is None, True
+        self._repeats_until = monotonic() + _REPEAT
 
     def _decoded(self, data: bytes | None) -> dict[Any, Any]:
         self._unreadable = None
