@@ -259,3 +259,19 @@ def test_dependencies_are_looked_for_when_one_is_made() -> None:
 
     Needy("a")
     assert looked == ["Needy"]
+
+
+def test_who_says_what_is_there_is_asked(space: MemoryNamespaceManager) -> None:
+    class Hiding(MemoryNamespaceManager):
+        def __contains__(self, key: Any) -> bool:
+            return key != "hidden" and bool(super().__contains__(key))
+
+    class More(Hiding):
+        pass
+
+    Value("hidden", space).set_value("there")
+    Value("shown", space).set_value("there")
+    assert Value("hidden", space).get_value() == "there"
+    for kind in (Hiding, More):
+        assert Value("shown", kind("name")).get_value() == "there"
+        assert not Value("hidden", kind("name")).has_current_value()

@@ -17,6 +17,7 @@ from holdfast.compat.beaker import container, util
 from holdfast.compat.beaker.backends import _backends, clsmap
 from holdfast.compat.beaker.container import Value
 from holdfast.compat.beaker.exceptions import BeakerException, InvalidCacheBackendError
+from holdfast.compat.beaker.util import DEFAULT_CACHE_KEY_LENGTH as DEFAULT
 
 __all__ = [
     "BeakerException",
@@ -155,8 +156,10 @@ class Cache:
             return Value(key, self.namespace, None, self.expiretime, self.starttime)
         if "type" in kw:
             return self._of_other_kind(key, **kw)
-        kw.setdefault("expiretime", self.expiretime)
-        kw.setdefault("starttime", self.starttime)
+        if "expiretime" not in kw:
+            kw["expiretime"] = self.expiretime
+        if "starttime" not in kw:
+            kw["starttime"] = self.starttime
         return Value(key, self.namespace, **kw)
 
     def _of_other_kind(self, key: Any, type: str, **kw: Any) -> Value:
@@ -222,7 +225,7 @@ class CacheManager:
             kwargs: Options of `get_cache`; and `key_length`.
         """
         options = dict(kwargs)
-        key_length = int(options.pop("key_length", util.DEFAULT_CACHE_KEY_LENGTH))
+        key_length = int(options.pop("key_length", DEFAULT))
 
         def decorate(func: F) -> F:
             namespace = util.func_namespace(func)
@@ -251,7 +254,7 @@ class CacheManager:
         if hasattr(func, "_arg_region"):
             key_length = _key_length(cache_regions[func._arg_region])  # noqa: SLF001 - `_cached` set it
         elif key_length is None:
-            key_length = getattr(func, "_arg_key_length", util.DEFAULT_CACHE_KEY_LENGTH)
+            key_length = getattr(func, "_arg_key_length", DEFAULT)
         _forget(self.get_cache(func._arg_namespace, **kwargs), int(key_length), args)  # noqa: SLF001
 
 
@@ -271,8 +274,8 @@ def cache_region(region: str, *args: Any) -> Callable[[F], F]:
         found: list[Cache] = []
 
         def place() -> tuple[Cache, int] | None:
-            if found:
-                return found[0], _key_length(cache_regions[region])
+            if found:  # as `_key_length`, without the call: this is on the way of every hit
+                return found[0], int(cache_regions[region].get("key_length", DEFAULT))
             if region not in cache_regions:
                 raise BeakerException(f"Cache region not configured: {region}")
             options = cache_regions[region]
@@ -310,7 +313,7 @@ def region_invalidate(namespace: Any, region: str | None, *args: Any) -> None:
 
 
 def _key_length(options: Mapping[str, Any]) -> int:
-    return int(options.get("key_length", util.DEFAULT_CACHE_KEY_LENGTH))
+    return int(options.get("key_length", DEFAULT))
 
 
 def _cached(

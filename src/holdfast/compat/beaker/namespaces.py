@@ -31,6 +31,13 @@ class NamespaceManager:
         namespace: The name. Managers of one name and kind share their values.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        said = vars(cls)
+        if ("__contains__" in said or "__getitem__" in said) and "_find" not in said:
+            # Its `[]` may count on being asked only for what its `in` says is there.
+            cls._find = NamespaceManager._find  # type: ignore[method-assign] # the shape is the same
+
     @classmethod
     def _init_dependencies(cls) -> None:
         """Import what this kind of manager needs; called whenever one is made."""
@@ -228,6 +235,9 @@ class AbstractDictionaryNSManager(NamespaceManager):
 
     def __getitem__(self, key: Any) -> Any:
         return self.dictionary[key]
+
+    def _find(self, key: Any) -> Any:
+        return self[key]
 
     def __contains__(self, key: Any) -> Any:
         return key in self.dictionary
