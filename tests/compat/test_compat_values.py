@@ -139,3 +139,11 @@ def test_what_is_refused_is_counted_and_logged(caplog: pytest.LogCaptureFixture)
     settings.tell("no pickle", "file y")
     assert settings.refused == {"no pickle": 2}
     assert "file y: no pickle" in caplog.text
+
+
+def test_the_log_has_no_id_that_opens_a_session(caplog: pytest.LogCaptureFixture) -> None:
+    for made in ("7c9e6679f4ab4c2d9d6f1e2a3b4c5d6e", "0" * 40):
+        settings.tell(f"'{made}': no pickle", f"/data/container_file/7/7c/{made}.cache: 'session'")
+        assert made not in caplog.text
+        assert f"{made[:6]}....cache: 'session': '{made[:6]}...': no pickle" in caplog.text
+        assert not any(made in reason for reason in settings.refused)

@@ -19,7 +19,7 @@ from typing import Any, Never
 from holdfast.codec.pickle_memo import check_memo
 from holdfast.errors import CodecError
 
-__all__ = ["SAFE", "unpickle"]
+__all__ = ["SAFE", "NotAllowed", "unpickle"]
 
 _PLAIN = "bool complex dict float frozenset int list object set str tuple"
 _DATES = "date datetime time"
@@ -40,6 +40,10 @@ SAFE = frozenset(
 """Classes that may stand in a pickle without being allowed."""
 
 
+class NotAllowed(CodecError):  # noqa: N818 - it names what the pickle asks for
+    """A pickle asks for what is not on the list; it may be whole, and a stranger's or our own."""
+
+
 def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
     """Return what a pickle holds.
 
@@ -48,7 +52,8 @@ def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
         allowed: Classes beside `SAFE`, each as `"module.Class"`.
 
     Raises:
-        CodecError: It is no pickle, or asks for something that is not allowed.
+        NotAllowed: It asks for something that is not on the list.
+        CodecError: It is no pickle.
     """
     check_memo(data)
     reader = _Reader(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
@@ -71,10 +76,10 @@ class _Reader(pickle.Unpickler):
         if wanted in _STAND_INS:
             return _STAND_INS[wanted]
         if wanted not in SAFE and wanted not in self.allowed:
-            raise CodecError(f"a pickle asks for {wanted}, which is not allowed", codec="pickle")
+            raise NotAllowed(f"a pickle asks for {wanted}, which is not allowed", codec="pickle")
         found = super().find_class(module, name)
         if not isinstance(found, type):
-            raise CodecError(f"a pickle asks for {wanted}, which is no class", codec="pickle")
+            raise NotAllowed(f"a pickle asks for {wanted}, which is no class", codec="pickle")
         return found if wanted in _FACTORIES else _sealed(found)
 
 
@@ -156,7 +161,7 @@ def _zone(cls: type, name: str) -> Callable[[str, bool], object]:
     import zoneinfo  # noqa: PLC0415 - few pickles have one
 
     if not isinstance(cls, _Sealed) or cls.real is not zoneinfo.ZoneInfo or name != "_unpickle":
-        raise CodecError("a pickle asks for an attribute, which is not allowed", codec="pickle")
+        raise NotAllowed("a pickle asks for an attribute, which is not allowed", codec="pickle")
     return lambda key, _: zoneinfo.ZoneInfo(key)
 
 

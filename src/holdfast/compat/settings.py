@@ -5,6 +5,7 @@ each unsafe one has a name, is chosen by it, and warns.
 """
 
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ UNSAFE = {
 """What `configure(unsafe=[...])` takes, and what it does."""
 
 _log = logging.getLogger("holdfast.compat")
+_id = re.compile(r"([0-9a-f]{6})[0-9a-f]{18,}")
 refused: Counter[str] = Counter()
 """Records that were not read, by reason, since the process began; they count as not found."""
 
@@ -77,6 +79,10 @@ def configure(
 
 
 def tell(reason: str, where: str) -> None:
-    """Count a record that cannot be read, and log it: it is as if it were not there."""
+    """Count a record that cannot be read, and log it: it is as if it were not there.
+
+    Ids of sessions open them, so of what looks like one the log has the beginning only.
+    """
+    reason = _id.sub(r"\1...", reason)
     refused[reason] += 1
-    _log.warning("%s: %s", where, reason)
+    _log.warning("%s: %s", _id.sub(r"\1...", where), reason)

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from holdfast.codec.unpickle import NotAllowed
 from holdfast.compat.beaker.crypto import (
     DEFAULT_NONCE_BITS,
     get_crypto_module,
@@ -107,7 +108,7 @@ class CookieSession(Session):
         try:
             self.update(self._verified(came))
         except Exception as error:
-            if not self.invalidate_corrupt:
+            if not (self.invalidate_corrupt or isinstance(error, NotAllowed)):
                 raise
             self._tell_corrupt(error)
             self.invalidate()

@@ -264,7 +264,8 @@ class AbstractDictionaryNSManager(NamespaceManager):
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
         with self._swapping:
             now = self[key] if key in self else _ABSENT  # noqa: SIM401 - it has no `get`
-            if now is not getattr(self, "_seen", {}).get(key, _ABSENT):
+            seen = getattr(self, "_seen", {}).get(key, _ABSENT)
+            if now is not seen and now != seen:  # a shelf gives a new object each time
                 return False
             self.set_value(key, value, expiretime)
         return True

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from holdfast.codec.unpickle import NotAllowed
 from holdfast.compat.beaker import util
 from holdfast.compat.beaker.cache import clsmap
 from holdfast.compat.beaker.crypto import (
@@ -161,7 +162,7 @@ class Session(CarriedSession):
         except StoreError:
             raise  # whether it is corrupt, nobody knows: an outage logs nobody out
         except Exception as error:
-            if not self.invalidate_corrupt:
+            if not (self.invalidate_corrupt or isinstance(error, NotAllowed)):
                 raise
             self._tell_corrupt(error)
             self.invalidate()
@@ -171,7 +172,7 @@ class Session(CarriedSession):
         if isinstance(error, CodecError) and not isinstance(error, Unreadable):
             tell(error.message, f"session in the cookie {self.key!r}")
         util.warn(
-            f"Invalidating corrupt session {self.id}; error was: {error}.  "
+            f"Invalidating corrupt session {self.id[:6]}...; error was: {error}.  "
             "Set invalidate_corrupt=False to propagate this exception."
         )
 
