@@ -161,6 +161,40 @@ def test_a_number_does_not_become_that_many_bytes(kind: str) -> None:
         unpickle(f"c__builtin__\n{kind}\n(I100000000000\ntR.".encode())
 
 
+NESTED = "]" + "".join(f"p{level}\n0](g{level}\ng{level}\ne" for level in range(40))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "cbuiltins\nbytes\n(I100000000000\nt\x81.",
+        "cbuiltins\nbytearray\n(I100000000000\nt\x81.",
+        "ccopyreg\n_reconstructor\n(cbuiltins\nbytes\ncbuiltins\nbytes\nI100000000000\ntR.",
+        "cbuiltins\nint\n(cdecimal\nDecimal\n(V1E+50000000\ntRtR.",
+        "cbuiltins\nint\n(cdecimal\nDecimal\n(V1E+50000000\nt\x81tR.",
+        f"cbuiltins\nstr\n({NESTED}tR.",
+        f"cbuiltins\nstr\n({NESTED}t\x81.",
+        f"ccopyreg\n_reconstructor\n(cbuiltins\nstr\ncbuiltins\nstr\n{NESTED}tR.",
+        f"cuuid\nSafeUUID\n({NESTED}tR.",
+    ],
+    ids=[
+        "bytes", "bytearray", "bytes, protocol 1", "int of a Decimal", "int of a new one", "str",
+        "new str", "str, protocol 1", "an error that shows it",
+    ],
+)  # fmt: skip
+def test_little_does_not_become_much(data: str) -> None:
+    with pytest.raises(CodecError):
+        unpickle(data.encode("latin-1"))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("kind", [int, list, str])
+def test_what_makes_defaults_stays_the_class_itself(kind: type, protocol: int) -> None:
+    read = unpickle(pickle.dumps(defaultdict(kind, a=kind()), protocol))
+    assert isinstance(read, defaultdict)
+    assert read.default_factory is kind
+
+
 def test_other_encodings_are_refused() -> None:
     with pytest.raises(CodecError, match="never written"):
         unpickle(b"c_codecs\nencode\n(Vx\nVzlib\ntR.")

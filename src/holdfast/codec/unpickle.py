@@ -1,8 +1,8 @@
 """Pickles of others, read without running what they say.
 
 Law: a pickle names the classes it wants; only those on a list are ever looked up, and nothing on
-the list runs code that a pickle can bring. What is handed out is no class that could be changed
-through it. Anything else is a `CodecError` that names what was asked for.
+the list runs code that a pickle can bring, or makes much of little. What is handed out is no class
+that could be changed through it. Anything else is a `CodecError` that names what was asked for.
 
 Pickles that Python 2 wrote are read as well: its `str` is text here, UTF-8, where bytes that are
 none become lone surrogates (`surrogateescape`).
@@ -12,9 +12,12 @@ import datetime as dt
 import io
 import pickle
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections import defaultdict
 from collections.abc import Callable, Collection
+from decimal import Decimal
 from functools import cache
 from typing import Any, Never
+from uuid import SafeUUID
 
 from holdfast.codec.pickle_memo import check_memo
 from holdfast.errors import CodecError
@@ -42,6 +45,9 @@ SAFE = frozenset(
 
 class NotAllowed(CodecError):  # noqa: N818 - it names what the pickle asks for
     """A pickle asks for what is not on the list; it may be whole, and a stranger's or our own."""
+
+
+_LARGEST_EXPONENT = 10_000
 
 
 def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
@@ -107,7 +113,8 @@ def _sealed(real: type, make: Callable[..., Any] | None = None) -> type:
     def new(_: type, *args: Any, **kwargs: Any) -> Any:
         return real.__new__(real, *args, **kwargs)
 
-    names = {"real": real, "make": staticmethod(make or real), "__new__": new}
+    made = new if make is None else staticmethod(lambda _, *args: make(*args))
+    names = {"real": real, "make": staticmethod(make or real), "__new__": made}
     return _Sealed(real.__name__, (), names)
 
 
@@ -151,9 +158,37 @@ def _instance(cls: type, base: type, state: object) -> object:
     if base is object:
         return object.__new__(real)
     base = base.real if isinstance(base, _Sealed) else base
+    if type(state) is not base:
+        raise CodecError(f"a {base.__name__} is made of one, nothing else", codec="pickle")
     made: object = base.__new__(real, state)
     base.__init__(made, state)  # type: ignore[misc] # of the base, with what the base had
     return made
+
+
+def _text(value: object = "", *rest: Any) -> str:
+    """Return `str(value)`, but never of a list, whose text may be longer than any memory."""
+    if isinstance(value, str | bytes | int | float | None):
+        return str(value, *rest)
+    raise CodecError(f"text is never made of a {type(value).__name__}", codec="pickle")
+
+
+def _decimal(value: object = "0") -> Decimal:
+    """Return a number that `int` can be asked of: ten bytes can say one of a billion digits."""
+    made = Decimal(value)  # type: ignore[arg-type] # what it does not take, it refuses
+    if made.is_finite() and made.adjusted() > _LARGEST_EXPONENT:
+        raise CodecError("a decimal is too large", codec="pickle")
+    return made
+
+
+def _safe_uuid(value: object) -> SafeUUID:
+    if not isinstance(value, int | None):
+        raise CodecError("a SafeUUID is a number", codec="pickle")  # its own error has all of it
+    return SafeUUID(value)
+
+
+def _default(factory: object = None, *rest: Any) -> defaultdict[Any, Any]:
+    real: Any = factory.real if isinstance(factory, _Sealed) else factory
+    return defaultdict(real, *rest)
 
 
 def _zone(cls: type, name: str) -> Callable[[str, bool], object]:
@@ -171,5 +206,9 @@ _STAND_INS = {
     "builtins.bytearray": _sealed(bytearray, _bytes_of(bytearray)),
     "builtins.bytes": _sealed(bytes, _bytes_of(bytes)),
     "builtins.getattr": _sealed(object, _zone),
+    "builtins.str": _sealed(str, _text),
+    "collections.defaultdict": _sealed(defaultdict, _default),
     "copyreg._reconstructor": _sealed(object, _instance),
+    "decimal.Decimal": _sealed(Decimal, _decimal),
+    "uuid.SafeUUID": _sealed(SafeUUID, _safe_uuid),
 }
