@@ -160,8 +160,9 @@ def _instance(cls: type, base: type, state: object) -> object:
     base = base.real if isinstance(base, _Sealed) else base
     if type(state) is not base:
         raise CodecError(f"a {base.__name__} is made of one, nothing else", codec="pickle")
-    made: object = base.__new__(real, state)
-    base.__init__(made, state)  # type: ignore[misc] # of the base, with what the base had
+    kind: Any = base
+    made: object = kind.__new__(real, state)
+    kind.__init__(made, state)
     return made
 
 
