@@ -187,6 +187,17 @@ def test_for_a_tenth_of_a_second_nothing_is_selected_twice(
         get(one, "k")
 
 
+def test_a_value_that_another_has_just_made_is_not_made_again(
+    url: str, now: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_row, "monotonic", now)
+    one, other = (DatabaseNamespaceManager("shop", url) for _ in range(2))
+    value = Value("k", other, createfunc=lambda: "mine")
+    assert not value.has_value()
+    Value("k", one).set_value("theirs")
+    assert value.get_value() == "theirs"
+
+
 def test_bytes_that_are_the_same_are_not_decoded_again(url: str) -> None:
     manager = DatabaseNamespaceManager("shop", url)
     put(manager, "k", [1])

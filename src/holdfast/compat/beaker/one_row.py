@@ -113,6 +113,10 @@ class OneRow(OpenResourceNamespaceManager):
     def keys(self) -> Any:
         return self.hash.keys()
 
+    def _find_anew(self, key: Any) -> Any:
+        self._read()
+        return self._find(key)
+
     def reread(self, key: Any) -> Any:
         self._read()
         return self[key]

@@ -85,7 +85,7 @@ class Value:
         elif not creation.acquire(wait=False):
             return value  # somebody is making a new one: the old one must do
         try:
-            _, current, value = self._read()  # who held the lock before may have made it
+            _, current, value = self._read(anew=True)  # who held the lock before may have made it
             if not current:
                 value = self.createfunc()
                 self.set_value(value)
@@ -118,11 +118,11 @@ class Value:
         finally:
             self.namespace.release_write_lock()
 
-    def _read(self) -> tuple[bool, bool, Any]:
+    def _read(self, *, anew: bool = False) -> tuple[bool, bool, Any]:
         """Return whether there is a value, whether it is current, and the value."""
         self.namespace.acquire_read_lock()
         try:
-            stored, expires, value = self._get_value()
+            stored, expires, value = self._get_value(anew=anew)
         except KeyError:
             return False, False, None
         finally:
@@ -138,11 +138,12 @@ class Value:
             return True
         return expiretime is not None and time.time() >= storedtime + expiretime
 
-    def _get_value(self) -> tuple[float, float | None, Any]:
+    def _get_value(self, *, anew: bool = False) -> tuple[float, float | None, Any]:
         """Return the times and the value; called with the read lock held."""
         namespace = self.namespace
         if isinstance(namespace, NamespaceManager):
-            found = namespace._find(self.key)  # noqa: SLF001 - a manager's second face, for us
+            find = namespace._find_anew if anew else namespace._find  # noqa: SLF001 - a manager's second face, for us
+            found = find(self.key)
         else:  # whatever behaves as one will do
             found = NamespaceManager._find(namespace, self.key)  # noqa: SLF001 - the same
         if type(found) is tuple and len(found) == 3:
