@@ -6,6 +6,7 @@ larger than the pickle is long; up to 65535 it does not matter.
 """
 
 import re
+from functools import cache
 
 from holdfast.errors import CodecError
 
@@ -28,6 +29,7 @@ _PUT_LINE, _PUT_LONG = b"pr"
 _DIGITS = 10
 
 
+@cache
 def _ordinary() -> re.Pattern[bytes]:
     """Return what matches a run of opcodes that need no look at their numbers, all that are usual.
 
@@ -49,18 +51,15 @@ def _ordinary() -> re.Pattern[bytes]:
     return re.compile(b"(?:%s)*+" % b"|".join(kinds), re.DOTALL)
 
 
-_run_of_ordinary = _ordinary().match
-
-
 def check_memo(data: bytes) -> None:
     """Return if `data` may be given to an unpickler, as far as its memo is concerned.
 
     Raises:
         CodecError: It gives a value a number that no pickler gives.
     """
-    at, end = 0, len(data)
+    at, end, run_of_ordinary = 0, len(data), _ordinary().match
     while at < end:
-        run = _run_of_ordinary(data, at)
+        run = run_of_ordinary(data, at)
         at = at if run is None else run.end()
         if at >= end:
             return
