@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from holdfast.compat import settings
+from holdfast.compat.beaker.old_keys import asked_for
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError
 
@@ -95,7 +96,7 @@ class FileValues(MutableMapping[Any, Any]):
     def _read(self, data: bytes) -> None:
         found = decode(data)
         if isinstance(found, dict):
-            self._live = found
+            self._live = asked_for(found, data)
             return
         if not isinstance(found, list) or len(found) % 3:
             raise CodecError("not a dictionary", name=self._name)

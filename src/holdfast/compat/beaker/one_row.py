@@ -12,6 +12,7 @@ from typing import Any
 
 from holdfast.clock import monotonic
 from holdfast.compat.beaker.namespaces import OpenResourceNamespaceManager
+from holdfast.compat.beaker.old_keys import asked_for
 from holdfast.compat.settings import tell
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError, StoreTimeout
@@ -173,4 +174,4 @@ def _dictionary(data: bytes, name: str) -> dict[Any, Any]:
     found = decode(data)
     if not isinstance(found, dict):
         raise CodecError("not a dictionary", name=name)
-    return found
+    return asked_for(found, data)
