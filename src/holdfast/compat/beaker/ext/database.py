@@ -91,4 +91,4 @@ def _made(engine: "sa.Engine", name: str, schema: str | None) -> "sa.Table":
 class DatabaseContainer(Container):
     """Values in rows of a database's table."""
 
-    namespace_class = DatabaseNamespaceManager
+    namespace_manager = DatabaseNamespaceManager

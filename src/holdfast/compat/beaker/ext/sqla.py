@@ -83,7 +83,7 @@ class SqlaNamespaceManager(OneRow):
 class SqlaContainer(Container):
     """Values in rows of a table."""
 
-    namespace_class = SqlaNamespaceManager
+    namespace_manager = SqlaNamespaceManager
 
 
 def make_cache_table(
