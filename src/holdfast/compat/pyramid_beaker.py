@@ -66,12 +66,9 @@ class _PyramidSession(SessionObject):
     def _respond(self, request: Any, response: Any) -> None:
         """Keep what was done, and send the cookie; after an exception, only if that was wanted."""
         failed = getattr(request, "exception", None) is not None
-        if not self.accessed() or (failed and not self._cookie_on_exception):
-            return
-        self.persist()
-        headers = self.__dict__["_headers"]
-        if headers.get("set_cookie") and headers["cookie_out"]:
-            response.headerlist.append(("Set-Cookie", headers["cookie_out"]))
+        cookie = None if failed and not self._cookie_on_exception else self.settled()
+        if cookie:
+            response.headerlist.append(("Set-Cookie", cookie))
 
     @property
     def new(self) -> bool:

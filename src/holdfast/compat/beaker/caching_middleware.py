@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.util import parse_cache_config_options
 
-__all__ = ["CacheMiddleware", "beaker_cache", "paste_proxy"]
+__all__ = ["CacheMiddleware", "beaker_cache", "hand_out", "paste_proxy"]
 
 
 def paste_proxy(name: str) -> Any:
@@ -19,6 +19,14 @@ def paste_proxy(name: str) -> Any:
     with suppress(Exception):  # that package raises many things on a Python of today
         return importlib.import_module("paste.registry").StackedObjectProxy(name=name)
     return None
+
+
+def hand_out(environ: dict[str, Any], key: str, made: Any, proxy: Any) -> None:
+    """Give a request what was made for it, and Paste's registry, where there is one."""
+    registry = environ.get("paste.registry")
+    if registry and registry.reglist:
+        registry.register(proxy, made)
+    environ[key] = made
 
 
 beaker_cache: Any = paste_proxy("Cache Manager")
@@ -62,8 +70,5 @@ class CacheMiddleware:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        registry = environ.get("paste.registry")
-        if registry and registry.reglist:
-            registry.register(self.cache, self.cache_manager)
-        environ[self.environ_key] = self.cache_manager
+        hand_out(environ, self.environ_key, self.cache_manager, self.cache)
         return self.app(environ, start_response)

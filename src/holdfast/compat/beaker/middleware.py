@@ -12,6 +12,7 @@ from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.caching_middleware import (
     CacheMiddleware,
     beaker_cache,
+    hand_out,
     paste_proxy,
 )
 from holdfast.compat.beaker.session import Session, SessionObject
@@ -89,23 +90,19 @@ class SessionMiddleware:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         session = SessionObject(environ, **self.options)
-        registry = environ.get("paste.registry")
-        if registry and registry.reglist:
-            registry.register(self.session, session)
-        environ[self.environ_key] = session
+        hand_out(environ, self.environ_key, session, self.session)
         environ["beaker.get_session"] = self._get_session
-        if "paste.testing_variables" in environ and "webtest_varname" in self.options:
-            environ["paste.testing_variables"][self.options["webtest_varname"]] = session
+        name = self.options.get("webtest_varname")
+        if name is not None and "paste.testing_variables" in environ:
+            environ["paste.testing_variables"][name] = session
 
-        def session_start_response(status: str, headers: list[Any], exc_info: Any = None) -> Any:
-            if session.accessed():
-                session.persist()
-                request = session.__dict__["_headers"]
-                if request.get("set_cookie") and request["cookie_out"]:
-                    headers.append(("Set-cookie", request["cookie_out"]))
+        def begin(status: str, headers: list[Any], exc_info: Any = None) -> Any:
+            cookie = session.settled()
+            if cookie:
+                headers.append(("Set-cookie", cookie))
             return start_response(status, headers, exc_info)
 
-        return self.wrap_app(environ, session_start_response)
+        return self.wrap_app(environ, begin)
 
     def _get_session(self) -> Session:
         """Return a new session that knows no cookie."""

@@ -26,6 +26,7 @@ Rule = tuple[str, tuple[type, ...], str]
 
 DEFAULT_CACHE_KEY_LENGTH = 250
 _NONE = type(None)
+_DIGITS = re.compile(r"\d+$")
 
 
 def asint(obj: Any) -> int:
@@ -34,11 +35,10 @@ def asint(obj: Any) -> int:
     Raises:
         Exception: It is neither.
     """
-    if isinstance(obj, int):
-        return obj
-    if isinstance(obj, str) and re.match(r"\d+$", obj):
-        return int(obj)
-    raise Exception("This is not a proper int")  # noqa: TRY002 - what the past raised
+    is_number = isinstance(obj, int) or (isinstance(obj, str) and _DIGITS.match(obj))
+    if not is_number:
+        raise Exception("This is not a proper int")  # noqa: TRY002 - what the past raised
+    return obj if isinstance(obj, int) else int(obj)
 
 
 def _coerced(opt: Any, kind: type) -> Any:

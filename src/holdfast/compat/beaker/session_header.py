@@ -5,7 +5,6 @@ attribute, or the header, is refused.
 """
 
 import re
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,9 +119,9 @@ class CarriedSession(_ConfigurableSession):
     @staticmethod
     def serialize_cookie_date(v: datetime) -> str:
         """Return a time as cookies have it; its zone is not looked at."""
-        day = v.timetuple()
-        text = time.strftime("%%s, %d-%%s-%Y %H:%M:%S GMT", day)
-        return text % (weekdays[day.tm_wday], months[day.tm_mon])  # in English, whatever the locale
+        # in English, whatever the locale
+        day = f"{weekdays[v.weekday()]}, {v.day:02}-{months[v.month]}-{v.year}"
+        return f"{day} {v:%H:%M:%S} GMT"
 
     def _set_cookie_values(self, expires: Any = None) -> None:
         self._ours[self.key] = self.id

@@ -22,11 +22,7 @@ class SessionObject:
     """
 
     def __init__(self, environ: Any, **params: Any) -> None:
-        own = self.__dict__
-        own["_params"] = params
-        own["_environ"] = environ
-        own["_sess"] = None
-        own["_headers"] = {}
+        self.__dict__.update(_params=params, _environ=environ, _sess=None, _headers={})
 
     def _session(self) -> Any:
         """Return the session itself, which is made now if it was not before."""
@@ -92,6 +88,15 @@ class SessionObject:
             session.save()
         elif params.get("save_accessed_time", True) or session._moved:  # noqa: SLF001 - its other half
             session.save(accessed_only=True)
+
+    def settled(self) -> str | None:
+        """Keep what is to be kept if the session was touched; return what Set-Cookie must say."""
+        if not self.accessed():
+            return None
+        self.persist()
+        request = self.__dict__["_headers"]
+        said: str | None = request["cookie_out"] if request.get("set_cookie") else None
+        return said
 
     def dirty(self) -> bool:
         """Return whether `save` or `delete` was called."""
