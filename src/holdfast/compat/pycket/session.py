@@ -142,7 +142,8 @@ class SessionMixin:
 
 def create_mixin(context: Any, manager_property: str, manager_class: Callable[[Any], T]) -> T:
     """Return what `context` has under a name, made of it at the first call."""
-    if not hasattr(context, manager_property):
-        setattr(context, manager_property, manager_class(context))
-    made: T = getattr(context, manager_property)
+    made: T | None = getattr(context, manager_property, None)
+    if made is None:
+        made = manager_class(context)
+        setattr(context, manager_property, made)
     return made

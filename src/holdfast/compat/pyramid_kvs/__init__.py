@@ -51,16 +51,19 @@ def includeme(config: Any) -> None:
         ConfigError: A setting is wrong.
     """
     settings = config.registry.settings
-    if "kvs.perlsess" in settings:
-        PerlSession.connect(settings)
-        config.add_subscriber(subscribe_perlsess, NewRequest)
-    if "kvs.cache" in settings:
-        ApplicationCache.connect(settings)
-        config.add_subscriber(subscribe_cache, NewRequest)
-    if "kvs.session" in settings:
-        config.set_session_factory(SessionFactory(settings))
-        if "kvs.ratelimit" in settings:
-            Ratelimit.configure(settings)
-            config.add_subscriber(subscribe_ratelimit, NewRequest)
-    elif "kvs.ratelimit" in settings:
-        warnings.warn("kvs.ratelimit without kvs.session limits nothing", CompatWarning, 2)
+    for name, connect, subscriber in (
+        ("kvs.perlsess", PerlSession.connect, subscribe_perlsess),
+        ("kvs.cache", ApplicationCache.connect, subscribe_cache),
+    ):
+        if name in settings:
+            connect(settings)
+            config.add_subscriber(subscriber, NewRequest)
+    limited = "kvs.ratelimit" in settings
+    if "kvs.session" not in settings:
+        if limited:
+            warnings.warn("kvs.ratelimit without kvs.session limits nothing", CompatWarning, 2)
+        return
+    config.set_session_factory(SessionFactory(settings))
+    if limited:
+        Ratelimit.configure(settings)
+        config.add_subscriber(subscribe_ratelimit, NewRequest)

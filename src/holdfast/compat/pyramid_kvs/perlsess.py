@@ -5,11 +5,12 @@ read, is an empty one.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.options import options_of
+from holdfast.compat.pyramid_kvs.reading import Reading
 from holdfast.errors import KeyRejected
 
 __all__ = ["PerlSession"]
@@ -17,7 +18,7 @@ __all__ = ["PerlSession"]
 _log = logging.getLogger(__name__)
 
 
-class PerlSession:
+class PerlSession(Reading):
     """A mapping of what Perl froze; see `holdfast.codec.storable` for what becomes of its values.
 
     Attributes:
@@ -55,50 +56,3 @@ class PerlSession:
         options = defaults | options_of(settings, "kvs.perlsess")
         cls.cookie_name = options.pop("cookie_name", "session_id")
         cls.client = KVS(**options)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._session_data[key]
-
-    def __len__(self) -> int:
-        return len(self._session_data)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._session_data
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._session_data)
-
-    def __repr__(self) -> str:
-        return repr(self._session_data)
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """Return the value under `key`, or `default`."""
-        return self._session_data.get(key, default)
-
-    def has_key(self, key: object) -> bool:
-        """Return whether there is such a name."""
-        return key in self._session_data
-
-    def keys(self) -> Any:
-        """Return the names."""
-        return self._session_data.keys()
-
-    def values(self) -> Any:
-        """Return the values."""
-        return self._session_data.values()
-
-    def items(self) -> Any:
-        """Return names with their values."""
-        return self._session_data.items()
-
-    def iterkeys(self) -> Iterator[Any]:
-        """Return an iterator over the names."""
-        return iter(self._session_data)
-
-    def itervalues(self) -> Iterator[Any]:
-        """Return an iterator over the values."""
-        return iter(self._session_data.values())
-
-    def iteritems(self) -> Iterator[Any]:
-        """Return an iterator over names with their values."""
-        return iter(self._session_data.items())

@@ -9,6 +9,9 @@ from holdfast.compat.pyramid_kvs.options import options_of
 
 __all__ = ["RateLimitError", "Ratelimit"]
 
+_DEFAULTS = {"window": 1, "limit": 10, "key_suffix": "::ratelimit"}
+"""What the setting means by an option it leaves out; who never configures gets the class's own."""
+
 
 class RateLimitError(Exception):
     """A session holder made more requests than the limit says."""
@@ -45,10 +48,9 @@ class Ratelimit:
     def configure(cls, settings: Any) -> None:
         """Take `kvs.ratelimit` of the settings."""
         options = options_of(settings, "kvs.ratelimit")
-        cls.key_suffix = options.get("key_suffix", "::ratelimit")
-        cls.window = options.get("window", 1)
-        cls.limit = options.get("limit", 10)
+        for name, default in _DEFAULTS.items():
+            setattr(cls, name, options.get(name, default))
 
     def _add_headers(self, request: Any, response: Any) -> None:  # noqa: ARG002 - Pyramid's callback
-        response.headers["X-RateLimit-Limit"] = str(self.limit)
-        response.headers["X-RateLimit-Remaining"] = str(self.limit - self.count)
+        told = {"Limit": self.limit, "Remaining": self.limit - self.count}
+        response.headers.update({f"X-RateLimit-{name}": str(said) for name, said in told.items()})

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from holdfast.clock import wall
 from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.options import options_of
+from holdfast.compat.pyramid_kvs.reading import Reading
 from holdfast.compat.settings import current, tell
 from holdfast.errors import CodecError, ConfigError, KeyRejected, StoreUnavailable
 
@@ -32,7 +33,7 @@ def _create_token() -> str:
 
 
 @implementer(ISession)
-class SessionBase:
+class SessionBase(Reading):
     """What both kinds have in common.
 
     Args:
@@ -106,23 +107,14 @@ class SessionBase:
         self.changed()
         del self._session_data[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._session_data
-
     def __iter__(self) -> Iterator[Any]:
         self.changed()
-        return iter(self._session_data)
-
-    def __len__(self) -> int:
-        return len(self._session_data)
-
-    def __repr__(self) -> str:
-        return repr(self._session_data)
+        return super().__iter__()
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the value under `key`, or `default`."""
         self.changed()
-        return self._session_data.get(key, default)
+        return super().get(key, default)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         """Return the value under `key`, which is `default` if there was none."""
@@ -149,34 +141,10 @@ class SessionBase:
         self.changed()
         self._session_data.clear()
 
-    def has_key(self, key: object) -> bool:
-        """Return whether there is such a name."""
-        return key in self._session_data
-
-    def keys(self) -> Any:
-        """Return the names."""
-        return self._session_data.keys()
-
-    def values(self) -> Any:
-        """Return the values."""
-        return self._session_data.values()
-
     def items(self) -> Any:
         """Return names with their values."""
         self.changed()
-        return self._session_data.items()
-
-    def iterkeys(self) -> Iterator[Any]:
-        """Return an iterator over the names."""
-        return iter(self._session_data)
-
-    def itervalues(self) -> Iterator[Any]:
-        """Return an iterator over the values."""
-        return iter(self._session_data.values())
-
-    def iteritems(self) -> Iterator[Any]:
-        """Return an iterator over names with their values."""
-        return iter(self._session_data.items())
+        return super().items()
 
     # What Pyramid asks of sessions
 

@@ -39,9 +39,9 @@ class MockCache(kvs.KVS):
 
     def incr(self, key: str) -> int:
         """See `KVS`."""
-        number = int(self.cached_data[self._get_key(key)]) + 1
-        self.cached_data[self._get_key(key)] = str(number)
-        return number
+        name = self._get_key(key)
+        self.cached_data[name] = str(int(self.cached_data[name]) + 1)
+        return int(self.cached_data[name])
 
 
 def includeme(config: Any) -> None:
