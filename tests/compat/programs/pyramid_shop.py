@@ -1,4 +1,4 @@
-"""A shop on Pyramid, which pserve starts from one of the .ini files beside this; as people write it."""
+"""A shop on Pyramid, which pserve starts from an .ini file beside this; as people write it."""
 
 import json
 from importlib import import_module

@@ -4,6 +4,6 @@ import holdfast.compat
 
 holdfast.compat.install("beaker", "pyramid_beaker")
 
-from pyramid_shop import main  # noqa: E402
+from pyramid_shop import main  # type: ignore[import-not-found]  # noqa: E402 - it lies beside this
 
 __all__ = ["main"]

@@ -6,6 +6,7 @@ SHOP holds the options as JSON; MADE is a file that tells when a value was being
 import json
 import os
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,18 +16,18 @@ OPTIONS = json.loads(os.environ["SHOP"])
 
 
 def tell(what: str) -> None:
-    """Write a line by one call: lines of all processes stand in one order."""
+    # by one call, so that the lines of all processes stand in the order of what they tell
     line = f"{what} {os.getpid()}\n".encode()
     descriptor = os.open(os.environ["MADE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line)
     os.close(descriptor)
 
 
-def news() -> list[str]:
-    tell("begin")
+def news(topic: str) -> list[str]:
+    tell(f"{topic} begin")
     time.sleep(0.05)
-    tell("end")
-    return ["tea is here"]
+    tell(f"{topic} end")
+    return [topic]
 
 
 def shop(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -42,7 +43,9 @@ def shop(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         said = {name: session[name] for name in session if name[:1] != "_"}
     elif environ["PATH_INFO"] == "/news":
         cache = environ["beaker.cache"].get_cache("news")
-        said = cache.get(key=asked["topic"], createfunc=news, expiretime=600)
+        said = cache.get(
+            key=asked["topic"], createfunc=partial(news, asked["topic"]), expiretime=600
+        )
     body = json.dumps([session.get("user"), said]).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
