@@ -11,6 +11,7 @@ import typer
 import holdfast
 from holdfast.cli import demo as _demo
 from holdfast.cli import keys as _keys
+from holdfast.cli import migrate as _migrate
 from holdfast.errors import ConfigError
 
 __all__ = ["app"]
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(_keys.app, name="keys")
+app.command("migrate")(_migrate.migrate)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it

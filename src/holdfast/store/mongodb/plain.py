@@ -5,8 +5,9 @@ is over is not found, and goes away when somebody looks at it. What changes is o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import pymongo
@@ -16,6 +17,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from holdfast.clock import Clock, wall
 from holdfast.errors import ConfigError, KeyRejected
+from holdfast.store.abilities import left
 from holdfast.store.mongodb.clients import Clients
 from holdfast.store.mongodb.faults import translated
 
@@ -83,6 +85,16 @@ class PlainMongo:
         for row in rows:
             if isinstance(row["_id"], str) and not self._is_over(row):
                 yield row["_id"]
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        with operation(self.name):
+            rows = list(self._rows.find({"_id": {"$in": list(keys)}}, {"expiration": 1}))
+        ends = (
+            (row["_id"], inf if row.get("expiration") is None else row["expiration"])
+            for row in rows
+        )
+        return left(ends, self._clock())
 
     def clear(self, prefix: str) -> int:
         """Remove all documents whose keys begin with `prefix`; return how many there were."""

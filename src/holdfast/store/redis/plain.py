@@ -7,7 +7,7 @@ was given is its owner's. A client may be used in the child of a fork: it connec
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
@@ -26,6 +26,7 @@ __all__ = ["Client", "PlainRedis", "client_of", "cluster_of"]
 Client = redis.Redis | redis.RedisCluster
 _TIMEOUT = 5.0  # seconds of one answer, where the URL says nothing
 _MANY = 500  # keys of one command
+_GONE = -2  # what PTTL says of a key that is not there
 _GLOB = str.maketrans({letter: "\\" + letter for letter in "\\*?[]^-"})
 _driver: Any = cluster  # without types, as
 _parse_url: Any = connection.parse_url
@@ -98,6 +99,17 @@ class PlainRedis:
         for raw in self._raw(prefix):
             with contextlib.suppress(UnicodeDecodeError):
                 yield raw.decode() if isinstance(raw, bytes) else raw
+
+    def remaining(self, keys: Sequence[str]) -> dict[str, float | None]:
+        """See `CanTellTtl`."""
+        found: dict[str, float | None] = {}
+        for key in keys:
+            _check(key)
+            with self._faults():
+                left = self._client.execute_command("PTTL", key)
+            if left != _GONE:
+                found[key] = None if left == -1 else left / 1000
+        return found
 
     def clear(self, prefix: str) -> int:
         """Remove all keys that begin with `prefix`; return how many there were."""
