@@ -90,7 +90,7 @@ def own_value(key: str, header: str | None, secret: str | None) -> Any:
         return _verified(secret.encode(), value) if secret else value
     cookies = cookies_of(header, secret)
     found = cookies[key].value if key in cookies else None
-    if secret and found is InvalidSignature:
+    if secret and not found:  # an empty one of somebody else, too
         return _last_good(key, header, secret) or found
     return found
 

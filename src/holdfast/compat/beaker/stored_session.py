@@ -30,7 +30,7 @@ __all__ = ["Session"]
 _MARGIN = 120
 """Seconds a server keeps a record beyond its timeout, which is judged when it is read."""
 
-_LONGEST_ID = 200
+_LONGEST_ID = 200  # bytes
 
 
 class Session(CarriedSession):
@@ -153,8 +153,8 @@ class Session(CarriedSession):
 
     def _read_cookie(self, header: str | None) -> None:
         came = None if self.id else own_value(self.key, header, self.secret)
-        if came and came.isprintable() and len(came) <= _LONGEST_ID:  # else it names no record
-            self.id = self._brought = came
+        if came and came.isprintable() and len(came.encode()) <= _LONGEST_ID:
+            self.id = self._brought = came  # else it names no record
 
     def _load_or_begin(self) -> None:
         try:
