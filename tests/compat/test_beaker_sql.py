@@ -371,7 +371,7 @@ def test_what_is_missing_is_said(url: str, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InvalidCacheBackendError, match="cannot be read") as caught:
         DatabaseNamespaceManager("shop", "postgresql//ada:s3cret@host")
     assert "s3cret" not in str(caught.value)
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.setitem(sys.modules, "sqlalchemy.ext.asyncio", None)
     with pytest.raises(InvalidCacheBackendError, match=r"pip install 'holdfast\[sqlalchemy\]'"):
         DatabaseNamespaceManager("shop", url)
     with pytest.raises(InvalidCacheBackendError, match="pip install"):

@@ -8,6 +8,7 @@ import warnings
 from typing import Any, ClassVar
 
 from holdfast.compat.beaker.container import Container
+from holdfast.compat.beaker.drivers import need
 from holdfast.compat.beaker.exceptions import InvalidCacheBackendError
 from holdfast.compat.beaker.one_row import OneRow
 from holdfast.compat.beaker.synchronization import null_synchronizer
@@ -39,12 +40,7 @@ class GoogleNamespaceManager(OneRow):
 
     @classmethod
     def _init_dependencies(cls) -> None:
-        try:
-            import google.cloud.datastore  # noqa: F401, PLC0415 - only where it is used
-        except ImportError as error:
-            raise InvalidCacheBackendError(
-                "ext:google needs google-cloud-datastore: pip install 'holdfast[datastore]'"
-            ) from error
+        need("google.cloud.datastore", "ext:google", "datastore")
 
     def __init__(self, namespace: str, table_name: str = "beaker_cache", **params: Any) -> None:  # noqa: ARG002 - as said above
         super().__init__(namespace)

@@ -6,10 +6,12 @@ Law: the collections are those of the original, `backer_cache` (so written there
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdfast.clock import monotonic
-from holdfast.compat.beaker.exceptions import InvalidCacheBackendError, MissingCacheParameter
+from holdfast.compat.beaker.drivers import need
+from holdfast.compat.beaker.exceptions import MissingCacheParameter
 from holdfast.compat.beaker.many_keys import ManyKeys
 from holdfast.compat.beaker.polling import poll
 from holdfast.compat.beaker.synchronization import SynchronizerImpl
@@ -24,13 +26,7 @@ __all__ = ["MongoNamespaceManager", "MongoSynchronizer"]
 _SWEEP = 60.0  # seconds between two looks for what is over
 
 
-def _need_driver() -> None:
-    try:
-        import pymongo  # noqa: F401, PLC0415 - only where it is used
-    except ImportError as error:
-        raise InvalidCacheBackendError(
-            "ext:mongodb needs pymongo: pip install 'holdfast[mongodb]'"
-        ) from error
+_need_driver = partial(need, "pymongo", "ext:mongodb", "mongodb")
 
 
 class _InDatabase:

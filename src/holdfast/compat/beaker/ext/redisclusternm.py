@@ -6,8 +6,11 @@ Law: as `redisnm`, with the same keys; each command goes to the node that has it
 from typing import Any
 
 from holdfast.compat.beaker.exceptions import MissingCacheParameter
-from holdfast.compat.beaker.ext import redisnm
-from holdfast.compat.beaker.ext.redisnm import RedisNamespaceManager, RedisSynchronizer
+from holdfast.compat.beaker.ext.redisnm import (
+    RedisNamespaceManager,
+    RedisSynchronizer,
+    need_redis,
+)
 
 __all__ = ["RedisClusterNamespaceManager", "RedisClusterSynchronizer"]
 
@@ -67,5 +70,5 @@ class RedisClusterSynchronizer(RedisSynchronizer):
     """
 
     def __init__(self, identifier: str, urls: Any, nodes: Any = None, **kwargs: Any) -> None:  # noqa: ARG002 - as said above
-        redisnm._need_driver()  # noqa: SLF001 - the same driver
+        need_redis()
         super().__init__(identifier, _client(urls, kwargs))

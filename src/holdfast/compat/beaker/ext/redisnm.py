@@ -6,9 +6,11 @@ each other.
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdfast.compat.beaker.exceptions import InvalidCacheBackendError, MissingCacheParameter
+from holdfast.compat.beaker.drivers import need
+from holdfast.compat.beaker.exceptions import MissingCacheParameter
 from holdfast.compat.beaker.many_keys import ManyKeys
 from holdfast.compat.beaker.polling import poll
 from holdfast.compat.beaker.synchronization import SynchronizerImpl
@@ -20,13 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RedisNamespaceManager", "RedisSynchronizer"]
 
 
-def _need_driver() -> None:
-    try:
-        import redis  # noqa: F401, PLC0415 - only where it is used
-    except ImportError as error:
-        raise InvalidCacheBackendError(
-            "ext:redis needs redis-py: pip install 'holdfast[redis]'"
-        ) from error
+need_redis = partial(need, "redis", "ext:redis", "redis")
 
 
 def _plain(client: Any) -> "PlainRedis":
@@ -69,7 +65,7 @@ class RedisNamespaceManager(ManyKeys):
 
     @classmethod
     def _init_dependencies(cls) -> None:
-        _need_driver()
+        need_redis()
 
     def __init__(self, namespace: str, url: Any = None, timeout: Any = None, **kw: Any) -> None:  # noqa: ARG002 - as said above
         super().__init__(namespace)
@@ -112,7 +108,7 @@ class RedisSynchronizer(SynchronizerImpl):
 
     def __init__(self, identifier: str, url: Any) -> None:
         super().__init__()
-        _need_driver()
+        need_redis()
         self.identifier = f"beaker_lock:{identifier}"
         self.client = _client(url)
         self._held = ThreadLocal()

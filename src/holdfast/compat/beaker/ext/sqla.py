@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdfast.compat.beaker.container import Container
-from holdfast.compat.beaker.exceptions import InvalidCacheBackendError
+from holdfast.compat.beaker.drivers import need
 from holdfast.compat.beaker.one_row import OneRow
 from holdfast.compat.beaker.synchronization import file_synchronizer
 from holdfast.compat.beaker.util import SyncDict, verify_directory
@@ -48,13 +48,8 @@ class SqlaNamespaceManager(OneRow):
 
     @classmethod
     def _init_dependencies(cls) -> None:
-        try:
-            import sqlalchemy.ext.asyncio  # noqa: F401, PLC0415 - needs greenlet, as the store does
-        except ImportError as error:
-            raise InvalidCacheBackendError(
-                "ext:database and ext:sqla need SQLAlchemy and greenlet: "
-                "pip install 'holdfast[sqlalchemy]'"
-            ) from error
+        # which needs greenlet, as the store does
+        need("sqlalchemy.ext.asyncio", "ext:sqla or ext:database", "sqlalchemy")
 
     def __init__(
         self,
