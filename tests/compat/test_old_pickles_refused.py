@@ -232,7 +232,7 @@ def test_records_of_pycket(
         *(
             (
                 MemcachedDriver({"servers": (f"127.0.0.1:{memcached.port}",)}),
-                lambda data, flags=flags, wrap=wrap: places.put_memcached(  # type: ignore[misc]
+                lambda data, flags=flags, wrap=wrap: places.put_memcached(
                     "somebody", flags, wrap(data)
                 ),
             )
