@@ -1,19 +1,21 @@
 """Cookies of attackers, against Beaker's sessions of each kind: no error, nobody else's session."""
 
 import json
-import os
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdfast.compat.beaker.middleware import SessionMiddleware
+from holdfast.compat.beaker.util import JsonSerializer
 
 _IDS = (
-    "", "x", "../../../../etc/passwd", "a/b", "/", ".", "..", ".hidden", "a\0b", '"', 'a"b', "\\012x",
-    "%0d%0aX: y", "x" * 10_000, "x" * 200, "é" * 150, "ÿ" * 199, "\x85", "\xa0x", "\ud800", "a:b", "a*",
-    "[a-z]", "{x}", "%s", "==", "a" * 40, "\x7f", "None", "session", "x y",
+    "", "x", "../../../../etc/passwd", "a/b", "/", ".", "..", ".hidden", "a\0b", '"', 'a"b',
+    "\\012x", "%0d%0aX: y",
+    "x" * 10_000, "x" * 200, "é" * 150, "ÿ" * 199, "\x85", "\xa0x", "\ud800",
+    "a:b", "a*", "[a-z]", "{x}", "%s", "==", "a" * 40, "\x7f", "None", "session", "x y",
 )  # fmt: skip
 
 
@@ -56,7 +58,7 @@ class _Browser:
         """Return how often the page was visited, the session's id, and the cookie it sent."""
         sent: list[str] = []
 
-        def start(_: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start(_: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
             sent.extend(value for _, value in headers)
 
         environ = {} if cookie is None else {"HTTP_COOKIE": cookie}
@@ -87,7 +89,7 @@ def test_no_id_of_a_client_is_an_error_or_becomes_a_session(kind: str, tmp_path:
             sent = browser.visit(f"{good}; sid={name}")
             assert sent[0] == number + 2 or ";" in name or '"' in name, name
             good = sent[2].partition(";")[0] if kind.endswith("cookie") else good
-    assert os.listdir(tmp_path) == ["data"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -100,3 +102,11 @@ def test_no_changed_cookie_opens_a_session(kind: str, tmp_path: Path) -> None:
         for other in (chr(ord(good[at]) ^ 1), chr(ord(good[at]) ^ 32), "\0", "\\", "\xff"):
             assert browser.visit(f"sid={good[:at]}{other}{good[at + 1 :]}")[0] == 1
         assert browser.visit(f"sid={good[:at]}")[0] == 1
+
+
+def test_json_that_was_compressed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.codec.compress.MAX_BYTES", 1000)
+    serializer = JsonSerializer()
+    assert serializer.loads(zlib.compress(b'"%s"' % (b"x" * 998))) == "x" * 998
+    with pytest.raises(zlib.error, match="limit"):
+        serializer.loads(zlib.compress(b'"%s"' % (b"x" * 999)))

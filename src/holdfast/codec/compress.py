@@ -9,7 +9,7 @@ import zlib
 
 from holdfast.errors import CodecError, ConfigError
 
-__all__ = ["MAX_BYTES", "Compress"]
+__all__ = ["MAX_BYTES", "Compress", "inflate"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """Default limit of what one value may become, in bytes."""
@@ -57,25 +57,36 @@ class Compress:
         """
         marker = data[0] if data else None
         if marker == _ZLIB:
-            return self._inflate(data[1:])
+            return inflate(data[1:], self.max_bytes)
         if marker != _AS_IT_IS:
             raise _error("not compressed by this stage")
         if len(data) - 1 > self.max_bytes:
             raise _error(f"{len(data) - 1} bytes are more than the limit of {self.max_bytes}")
         return data[1:]
 
-    def _inflate(self, short: bytes) -> bytes:
-        stream = zlib.decompressobj()
-        try:
-            # One byte more than allowed: a value of exactly the limit still reaches its end.
-            data = stream.decompress(short, self.max_bytes + 1)
-        except zlib.error as error:
-            raise _error(f"broken: {error}") from error
-        if len(data) > self.max_bytes:
-            raise _error(f"becomes longer than the limit of {self.max_bytes} bytes")
-        if not stream.eof or stream.unused_data:
-            raise _error("cut short, or followed by something")
-        return data
+
+def inflate(short: bytes, max_bytes: int | None = None) -> bytes:
+    """Return what a zlib stream holds.
+
+    Args:
+        short: All of the stream, and nothing else.
+        max_bytes: What it may become at most; None is `MAX_BYTES`.
+
+    Raises:
+        CodecError: It is broken, cut, followed by something, or would become longer.
+    """
+    largest = MAX_BYTES if max_bytes is None else max_bytes
+    stream = zlib.decompressobj()
+    try:
+        # One byte more than allowed: a value of exactly the limit still reaches its end.
+        data = stream.decompress(short, largest + 1)
+    except zlib.error as error:
+        raise _error(f"broken: {error}") from error
+    if len(data) > largest:
+        raise _error(f"becomes longer than the limit of {largest} bytes")
+    if not stream.eof or stream.unused_data:
+        raise _error("cut short, or followed by something")
+    return data
 
 
 def _error(message: str) -> CodecError:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from hashlib import sha1
 from typing import Any, TypeVar
 
+from holdfast.codec.compress import inflate
 from holdfast.compat import values
 from holdfast.compat.beaker import exceptions
 from holdfast.compat.beaker.converters import asbool
@@ -31,6 +32,7 @@ from holdfast.compat.beaker.options import (
     verify_options,
     verify_rules,
 )
+from holdfast.errors import CodecError
 from holdfast.store.file.flock import make_folder
 from holdfast.store.file.plain import replace_file
 
@@ -293,7 +295,11 @@ class JsonSerializer:
     """What `data_serializer="json"` names: JSON, compressed by zlib."""
 
     def loads(self, data_string: bytes) -> Any:
-        return json.loads(zlib.decompress(data_string))
+        try:
+            plain = inflate(data_string)
+        except CodecError as error:
+            raise zlib.error(error.message) from error  # what programs have always caught
+        return json.loads(plain)
 
     def dumps(self, data: Any) -> bytes:
         return zlib.compress(json.dumps(data).encode())
