@@ -116,7 +116,7 @@ class Whole:
             except CodecError as error:
                 report.leave(piece.name, UNREADABLE, why(error))
                 continue
-            groups.setdefault(name, {})[piece.key] = piece.name, value
+            groups.setdefault(name, {})[_key_of(piece)] = piece.name, value
         for name, new in groups.items():
             self._add(name, new, report, replace=replace, dry=dry)
 
@@ -181,6 +181,13 @@ class Whole:
 
     def _busy(self) -> StoreTimeout:
         return StoreTimeout(self.name, f"others wrote at once, {TRIES} times; begin again")
+
+
+def _key_of(piece: Piece) -> Any:
+    """Return the key of a value in a dictionary, where those of caches are bytes."""
+    if piece.is_session or not isinstance(piece.key, str) or piece.kind in ("file", "sql"):
+        return piece.key
+    return piece.key.encode("ascii", "backslashreplace")
 
 
 def _against(
