@@ -34,6 +34,13 @@ def test_what_is_used_loads_no_optional_dependency() -> None:
     assert loaded(f"from holdfast import {names}; Sessions('memory://')", OPTIONAL) == "[]"
 
 
+def test_installing_the_old_libraries_loads_none_of_them() -> None:
+    install = "from holdfast.compat import install; install('beaker', 'pycket', 'pyramid_kvs')"
+    assert loaded(install, f"{HEAVY} pickle holdfast.store holdfast.compat.beaker pyramid") == "[]"
+    used = "from holdfast.compat import install; install('beaker'); import beaker.middleware"
+    assert loaded(used, f"{OPTIONAL} ormsgpack holdfast.store.memcached") == "[]"
+
+
 def test_every_public_name_is_there() -> None:
     for name in holdfast.__all__:
         assert getattr(holdfast, name) is not None

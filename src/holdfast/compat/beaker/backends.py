@@ -6,12 +6,11 @@ name, and never replace what is known.
 """
 
 import importlib
-import importlib.metadata
 import threading
 import traceback
 import warnings
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.compat.beaker.container import (
     DBMNamespaceManager,
@@ -19,6 +18,9 @@ from holdfast.compat.beaker.container import (
     MemoryNamespaceManager,
 )
 from holdfast.compat.beaker.exceptions import BeakerException, InvalidCacheBackendError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["EXTENSIONS", "clsmap"]
 
@@ -96,7 +98,9 @@ class _backends(MutableMapping[str, Any]):
                 self._init()
 
     def _init(self) -> None:
-        for entry_point in importlib.metadata.entry_points(group="beaker.backends"):
+        from importlib.metadata import entry_points  # noqa: PLC0415 - few ask for others' kinds
+
+        for entry_point in entry_points(group="beaker.backends"):
             if entry_point.value.startswith(_OWN):
                 continue
             try:
@@ -111,7 +115,7 @@ class _backends(MutableMapping[str, Any]):
                     stacklevel=4,
                 )
 
-    def _add(self, entry_point: importlib.metadata.EntryPoint) -> None:
+    def _add(self, entry_point: "EntryPoint") -> None:
         manager = entry_point.load()
         if entry_point.name in self._clsmap or entry_point.name in EXTENSIONS:
             raise BeakerException(
