@@ -9,39 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compat.beaker_sessions import Open, keep, opens, values
 from holdfast.compat import settings
 from holdfast.compat.beaker.container import NamespaceManager
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.session import Session
 from holdfast.compat.beaker.session_merge import merge, same
 
-Open = Callable[..., Session]
-
 
 @pytest.fixture(params=["memory", "file", "dbm"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Give sessions of one store."""
-
-    def open_session(brought: str | None = None, **options: Any) -> Session:
-        carried = {"cookie": f"beaker.session.id={brought}"} if brought else {}
-        return Session(carried, type=request.param, data_dir=str(tmp_path), **options)
-
-    return open_session
-
-
-def _kept(opened: Open, **values: Any) -> str:
-    session = opened()
-    session.update(values)
-    session.save()
-    return str(session.id)
-
-
-def _values(session: Session) -> dict[str, Any]:
-    return {name: value for name, value in session.items() if not name.startswith("_")}
+    return opens(type=request.param, data_dir=str(tmp_path))
 
 
 def test_what_two_requests_changed_is_kept_of_both(opened: Open) -> None:
-    kept = _kept(opened, cart=["a"], theme="dark", gone=1, both=0)
+    kept = keep(opened, cart=["a"], theme="dark", gone=1, both=0)
     one, other = opened(kept), opened(kept)
     one["cart"].append("b")
     one["new"] = True
@@ -51,17 +34,17 @@ def test_what_two_requests_changed_is_kept_of_both(opened: Open) -> None:
     other["both"] = "second"
     one.save()
     other.save()
-    assert _values(opened(kept)) == {
+    assert values(opened(kept)) == {
         "cart": ["a", "b"],
         "new": True,
         "theme": "light",
         "both": "second",
     }
-    assert _values(other) == _values(opened(kept)), "the later one knows of both"
+    assert values(other) == values(opened(kept)), "the later one knows of both"
 
 
 def test_a_request_that_only_reads_undoes_nothing(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     reads, writes = opened(kept), opened(kept)
     reads["n"] = 99
     writes["n"] = 2
@@ -74,7 +57,7 @@ def test_the_session_was_last_used_when_it_was_last_used(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 1000.0)
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     monkeypatch.setattr("time.time", lambda: 2000.0)
     slow = opened(kept)
     monkeypatch.setattr("time.time", lambda: 3000.0)
@@ -86,29 +69,29 @@ def test_the_session_was_last_used_when_it_was_last_used(
 
 
 def test_clearing_clears_what_others_write_as_well(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     clears, writes = opened(kept), opened(kept)
     writes["late"] = 1
     writes.save()
     clears.clear()
     clears["fresh"] = 1
     clears.save()
-    assert _values(opened(kept)) == {"fresh": 1}
+    assert values(opened(kept)) == {"fresh": 1}
 
 
 def test_reverting_is_no_clearing(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     reverts, writes = opened(kept), opened(kept)
     writes["late"] = 1
     writes.save()
     reverts["n"] = 2
     reverts.revert()
     reverts.save()
-    assert _values(opened(kept)) == {"n": 1, "late": 1}
+    assert values(opened(kept)) == {"n": 1, "late": 1}
 
 
 def test_a_second_save_says_what_changed_since_the_first(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     session = opened(kept)
     session["n"] = 2
     session.save()
@@ -120,11 +103,11 @@ def test_a_second_save_says_what_changed_since_the_first(opened: Open) -> None:
     session.save()
     session["mine"] = 2
     session.save()
-    assert _values(opened(kept)) == {"n": 1, "mine": 2, "theirs": 1}
+    assert values(opened(kept)) == {"n": 1, "mine": 2, "theirs": 1}
 
 
 def test_a_save_is_not_undone_by_noting_the_access(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     session = opened(kept)
     session["n"] = 2
     session.save()
@@ -133,22 +116,22 @@ def test_a_save_is_not_undone_by_noting_the_access(opened: Open) -> None:
 
 
 def test_what_others_wrote_moves_to_the_new_id(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     moves, writes = opened(kept), opened(kept)
     writes["theirs"] = 1
     writes.save()
     moves.regenerate_id()
     moves["mine"] = 1
     moves.save()
-    assert _values(opened(moves.id)) == {"n": 1, "theirs": 1, "mine": 1}
+    assert values(opened(moves.id)) == {"n": 1, "theirs": 1, "mine": 1}
     moves["mine"] = 2
     moves.save()
-    assert _values(opened(moves.id)) == {"n": 1, "theirs": 1, "mine": 2}
+    assert values(opened(moves.id)) == {"n": 1, "theirs": 1, "mine": 2}
 
 
 def test_a_logout_by_an_old_process_stands(opened: Open) -> None:
     """Those leave a record without values, under the same id."""
-    kept = _kept(opened, user="me", n=1)
+    kept = keep(opened, user="me", n=1)
     slow, reads, out = opened(kept), opened(kept), opened(kept)
     with pytest.warns(settings.CompatWarning):
         settings.configure(unsafe=["kept-records"], old_form=True)
@@ -158,7 +141,7 @@ def test_a_logout_by_an_old_process_stands(opened: Open) -> None:
     slow["n"] = 2
     slow.save()
     reads.save(accessed_only=True)
-    assert _values(opened(kept)) == {"n": 2}
+    assert values(opened(kept)) == {"n": 2}
 
 
 def test_encrypted_sessions_are_merged_too(opened: Open) -> None:
@@ -170,21 +153,21 @@ def test_encrypted_sessions_are_merged_too(opened: Open) -> None:
     other["b"] = 1
     one.save()
     other.save()
-    assert _values(opened(session.id, **keys)) == {"a": 1, "b": 1}
+    assert values(opened(session.id, **keys)) == {"a": 1, "b": 1}
 
 
 def test_nested_values_are_kept_by_a_request_that_does_not_save(opened: Open) -> None:
     """As in Beaker, where the time of access brings them along."""
-    kept = _kept(opened, cart=[1])
+    kept = keep(opened, cart=[1])
     session = opened(kept)
     session["cart"].append(2)
     session["other"] = 1
     session.save(accessed_only=True)
-    assert _values(opened(kept)) == {"cart": [1, 2]}
+    assert values(opened(kept)) == {"cart": [1, 2]}
 
 
 def test_threads_lose_nothing(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     sessions = [opened(kept) for _ in range(8)]
     failed: list[BaseException] = []
 
@@ -201,7 +184,7 @@ def test_threads_lose_nothing(opened: Open) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert _values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
+    assert values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
 
 
 class _Swapping(NamespaceManager):
@@ -243,7 +226,7 @@ def _over_swapping(brought: str | None = None) -> Session:
 
 
 def test_who_lost_the_race_looks_again() -> None:
-    kept = _kept(_over_swapping, n=1)
+    kept = keep(_over_swapping, n=1)
     slow = _over_swapping(kept)
 
     def others() -> None:
@@ -254,11 +237,11 @@ def test_who_lost_the_race_looks_again() -> None:
     _Swapping.meanwhile.append(others)
     slow["mine"] = 1
     slow.save()
-    assert _values(_over_swapping(kept)) == {"n": 1, "mine": 1, "theirs": 1}
+    assert values(_over_swapping(kept)) == {"n": 1, "mine": 1, "theirs": 1}
 
 
 def test_nobody_looks_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = _over_swapping(_kept(_over_swapping, n=1))
+    session = _over_swapping(keep(_over_swapping, n=1))
     monkeypatch.setattr(_Swapping, "stubborn", True)
     with pytest.raises(BeakerException, match="faster"):
         session.save()
@@ -296,13 +279,13 @@ def test_managers_of_others_work_as_they_are() -> None:
         carried = {"cookie": f"beaker.session.id={brought}"} if brought else {}
         return Session(carried, namespace_class=_Foreign)
 
-    kept = _kept(open_session, n=1)
+    kept = keep(open_session, n=1)
     one, other = open_session(kept), open_session(kept)
     one["a"] = 1
     other["b"] = 1
     one.save()
     other.save()
-    assert _values(open_session(kept)) == {"n": 1, "a": 1, "b": 1}
+    assert values(open_session(kept)) == {"n": 1, "a": 1, "b": 1}
     other.delete()
     other.save()
     assert open_session(kept).is_new

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from compat.beaker_sessions import NAME, Open, keep, opens
 from compat.beaker_walk import Browser, application
 from holdfast.compat import settings
 from holdfast.compat.beaker.container import MemoryNamespaceManager
@@ -15,27 +16,11 @@ from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.middleware import SessionMiddleware
 from holdfast.compat.beaker.session import CookieSession, Session, SignedCookie
 
-_NAME = "beaker.session.id"
-
-Open = Callable[..., Session]
-
 
 @pytest.fixture(params=["memory", "file", "dbm"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    """Give sessions of one store; the request that opens one brings the id it is given."""
-
-    def open_session(brought: str | None = None, **options: Any) -> Session:
-        carried = {"cookie": f"{_NAME}={brought}"} if brought else {}
-        return Session(carried, type=request.param, data_dir=str(tmp_path), **options)
-
-    return open_session
-
-
-def _kept(opened: Open, **values: Any) -> Session:
-    session = opened()
-    session.update(values)
-    session.save()
-    return session
+    """Give sessions of one store."""
+    return opens(type=request.param, data_dir=str(tmp_path))
 
 
 def _unsafe(name: str) -> None:
@@ -51,7 +36,7 @@ def test_an_id_that_names_no_record_is_never_used(opened: Open) -> None:
     session["user"] = "victim"
     session.save()
     assert session.request["set_cookie"]
-    assert f"{_NAME}={session.id};" in session.request["cookie_out"]
+    assert f"{NAME}={session.id};" in session.request["cookie_out"]
     assert "user" not in opened(chosen)
     assert opened(session.id)["user"] == "victim"
 
@@ -109,17 +94,17 @@ def test_no_id_of_a_client_becomes_a_path(
     monkeypatch.chdir(folder)
     app = SessionMiddleware(application, {"session.type": "file", "session.data_dir": str(folder)})
     browser = Browser(app)
-    browser.cookies = {_NAME: hostile}
+    browser.cookies = {NAME: hostile}
     assert browser.get("/new").startswith("True")
     assert browser.get("/count").startswith("None")
     assert set(tmp_path.iterdir()) == {tmp_path / "a"}
     assert not list(tmp_path.rglob("*escaped*"))
     files = [path.stem for path in folder.rglob("*.cache")]
-    assert files == [browser.cookies[_NAME]]
+    assert files == [browser.cookies[NAME]]
 
 
 def test_the_old_id_is_dead_once_the_new_one_is_kept(opened: Open) -> None:
-    old = _kept(opened, n=1).id
+    old = keep(opened, n=1)
     session = opened(old)
     session.regenerate_id()
     assert opened(old)["n"] == 1, "nothing is kept yet"
@@ -130,7 +115,7 @@ def test_the_old_id_is_dead_once_the_new_one_is_kept(opened: Open) -> None:
 
 
 def test_regenerating_without_a_save_keeps_what_was_there(opened: Open) -> None:
-    old = _kept(opened, n=1).id
+    old = keep(opened, n=1)
     session = opened(old)
     session["n"] = 2
     session.regenerate_id()
@@ -150,15 +135,15 @@ def test_regenerating_is_kept_where_access_is_not(tmp_path: Path) -> None:
     options = {"session.save_accessed_time": "false", "session.data_dir": str(tmp_path)}
     browser = Browser(SessionMiddleware(sign_in, options))
     browser.get("/count")
-    old = browser.cookies[_NAME]
+    old = browser.cookies[NAME]
     browser.get("/sign-in")
-    assert browser.cookies[_NAME] != old
+    assert browser.cookies[NAME] != old
     assert browser.get("/read").startswith("1 ")
 
 
 def test_old_ids_live_on_if_asked_for(opened: Open) -> None:
     _unsafe("old-ids")
-    old = _kept(opened, n=1).id
+    old = keep(opened, n=1)
     session = opened(old)
     session.regenerate_id()
     session.save()
@@ -167,7 +152,7 @@ def test_old_ids_live_on_if_asked_for(opened: Open) -> None:
 
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
 def test_the_record_ends_with_the_session(opened: Open, end: str) -> None:
-    kept = _kept(opened, n=1).id
+    kept = keep(opened, n=1)
     session = opened(kept)
     getattr(session, end)()
     assert "n" not in session
@@ -179,7 +164,7 @@ def test_the_record_ends_with_the_session(opened: Open, end: str) -> None:
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
 def test_records_outlive_their_sessions_if_asked_for(opened: Open, end: str) -> None:
     _unsafe("kept-records")
-    kept = _kept(opened, n=1).id
+    kept = keep(opened, n=1)
     session = opened(kept)
     getattr(session, end)()
     assert opened(kept)["n"] == 1
@@ -226,7 +211,7 @@ def _clears(session: Session) -> None:
 def test_a_logout_is_never_undone(
     opened: Open, end: str, last: Callable[[Session], None], tmp_path: Path
 ) -> None:
-    kept = _kept(opened, n=1, user="me").id
+    kept = keep(opened, n=1, user="me")
     slow, out = opened(kept), opened(kept)
     if end == "regenerate":
         _regenerates(out)
@@ -250,7 +235,7 @@ def _everything(folder: Path) -> set[Path]:
 def test_a_logout_between_the_two_halves_of_a_move_stands(
     monkeypatch: pytest.MonkeyPatch, opened: Open
 ) -> None:
-    kept = _kept(opened, n=1).id
+    kept = keep(opened, n=1)
     session = opened(kept)
     session.regenerate_id()
     sealed = session._encrypt_data
@@ -318,8 +303,8 @@ def test_garbage_beside_ours_does_not_lose_ours(header: str) -> None:
     session = Session({}, secret="secret")
     session["n"] = 1
     session.save()
-    good = f"{_NAME}={cookie.value_encode(session.id)[1]}"
-    bad = f"{_NAME}={'0' * 40}{session.id}"
+    good = f"{NAME}={cookie.value_encode(session.id)[1]}"
+    bad = f"{NAME}={'0' * 40}{session.id}"
     carried = {"cookie": header.format(good=good, bad=bad)}
     assert Session(carried, secret="secret")["n"] == 1
 
@@ -329,7 +314,7 @@ def test_a_wrong_signature_is_no_session() -> None:
     session["n"] = 1
     session.save()
     for signature in ("0" * 40, "", SignedCookie("other").value_encode(session.id)[1][:40]):
-        found = Session({"cookie": f"{_NAME}={signature}{session.id}"}, secret="secret")
+        found = Session({"cookie": f"{NAME}={signature}{session.id}"}, secret="secret")
         assert found.is_new
         assert found.id != session.id
 
@@ -348,9 +333,9 @@ def test_nothing_of_a_cookie_is_read_before_its_signature() -> None:
     options: dict[str, Any] = {"validate_key": "v", "data_serializer": Serializer()}
     for value in ("0" * 40 + "e30=", "e30=", "0" * 39):
         with pytest.raises(BeakerException, match="Invalid signature"):
-            CookieSession({"cookie": f"{_NAME}={value}"}, **options)
+            CookieSession({"cookie": f"{NAME}={value}"}, **options)
     assert read == []
-    CookieSession({"cookie": f"{_NAME}={SignedCookie('v').value_encode('e30=')[1]}"}, **options)
+    CookieSession({"cookie": f"{NAME}={SignedCookie('v').value_encode('e30=')[1]}"}, **options)
     assert read == [b"{}"]
 
 

@@ -2,24 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compat.beaker_clients import closing_clients
+from compat.beaker_sessions import Open, keep, opens, values
 from compat.beaker_walk import Browser, application
 from holdfast.compat.beaker.middleware import SessionMiddleware
-from holdfast.compat.beaker.session import Session
 from holdfast.errors import StoreError
 from servers.memcached import MemcachedServer, run_memcached
 from servers.mongodb import MongodbServer
 from servers.redis import RedisServer
 
 pytestmark = pytest.mark.server
-
-Open = Callable[..., Session]
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +47,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, A
 
 @pytest.fixture
 def opened(site: dict[str, Any]) -> Open:
-    """Give sessions; the request that opens one brings the id it is given."""
-
-    def open_session(brought: str | None = None, **options: Any) -> Session:
-        carried = {"cookie": f"beaker.session.id={brought}"} if brought else {}
-        return Session(carried, **{**site, **options})
-
-    return open_session
-
-
-def _kept(opened: Open, **values: Any) -> str:
-    session = opened()
-    session.update(values)
-    session.save()
-    return str(session.id)
-
-
-def _values(session: Session) -> dict[str, Any]:
-    return {name: value for name, value in session.items() if not name.startswith("_")}
+    """Give sessions of that kind."""
+    return opens(**site)
 
 
 def test_requests_one_after_the_other(site: dict[str, Any]) -> None:
@@ -83,19 +65,19 @@ def test_requests_one_after_the_other(site: dict[str, Any]) -> None:
 
 
 def test_what_two_requests_changed_is_kept_of_both(opened: Open) -> None:
-    kept = _kept(opened, cart=["a"], gone=1)
+    kept = keep(opened, cart=["a"], gone=1)
     one, other = opened(kept), opened(kept)
     one["cart"].append("b")
     del one["gone"]
     other["theme"] = "light"
     one.save()
     other.save()
-    assert _values(opened(kept)) == {"cart": ["a", "b"], "theme": "light"}
+    assert values(opened(kept)) == {"cart": ["a", "b"], "theme": "light"}
 
 
 @pytest.mark.parametrize("end", ["delete", "invalidate", "regenerate_id"])
 def test_a_logout_is_never_undone(opened: Open, end: str) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     slow, reads, out = opened(kept), opened(kept), opened(kept)
     getattr(out, end)()
     out.save()
@@ -125,7 +107,7 @@ def test_encrypted_records_are_kept(opened: Open) -> None:
 
 @pytest.mark.slow
 def test_threads_lose_nothing(opened: Open) -> None:
-    kept = _kept(opened, n=1)
+    kept = keep(opened, n=1)
     sessions = [opened(kept) for _ in range(8)]
     failed: list[BaseException] = []
     ready = threading.Barrier(8)
@@ -144,7 +126,7 @@ def test_threads_lose_nothing(opened: Open) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert _values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
+    assert values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
 
 
 @pytest.mark.slow
