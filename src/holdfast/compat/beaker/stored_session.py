@@ -19,7 +19,8 @@ from holdfast.compat.beaker.crypto import (
 from holdfast.compat.beaker.exceptions import BeakerException
 from holdfast.compat.beaker.session_header import CarriedSession, _session_id
 from holdfast.compat.beaker.session_merge import merge
-from holdfast.compat.beaker.session_record import Unreadable, forget, look, peek, write
+from holdfast.compat.beaker.session_move import move
+from holdfast.compat.beaker.session_record import Unreadable, forget, look, write
 from holdfast.compat.beaker.session_seal import opened, sealed
 from holdfast.compat.beaker.signed_cookie import own_value
 from holdfast.compat.settings import current, tell
@@ -308,8 +309,7 @@ class Session(CarriedSession):
         if self._over or (accessed_only and not self._access_counts()):
             return
         mine = dict(self.accessed_dict if accessed_only else self)
-        put = self._move if self._moved else self._write
-        if not put(mine, whole=not accessed_only):
+        if not self._write(mine, whole=not accessed_only):
             self.request["set_cookie"] = False
         elif self.use_cookies and self.is_new:
             self.request["set_cookie"] = True
@@ -323,7 +323,7 @@ class Session(CarriedSession):
         return self._origin is not None and self._origin != self.id
 
     def _write(self, mine: dict[Any, Any], *, whole: bool) -> bool:
-        """Write over the record of this id; return whether it was still there."""
+        """Write the record, under its new id if it has one; return whether it was still there."""
         merged: dict[Any, Any] | None = None
 
         def text(now: Any) -> Any:
@@ -331,26 +331,15 @@ class Session(CarriedSession):
             merged = self._merged(mine, now)
             return self._encrypt_data(mine if merged is None else merged)
 
-        self.namespace = self._namespace_of(self.id)
-        written = write(self.namespace, text, known=self._origin is not None)
+        if self._moved:
+            old, self.namespace = self._namespace_of(self._origin), self._open_namespace(self.id)
+            written = move(old, self.namespace, text, leave="old-ids" in current().unsafe)
+        else:
+            self.namespace = self._namespace_of(self.id)
+            written = write(self.namespace, text, known=self._origin is not None)
         if written is not None:
             self._settle(written, merged, whole=whole)
         return written is not None
-
-    def _move(self, mine: dict[Any, Any], *, whole: bool) -> bool:
-        """Write the record under the new id and remove the old one; return if that was there."""
-        old, self.namespace = self._namespace_of(self._origin), self._open_namespace(self.id)
-        now = peek(old)
-        if now is None:
-            return False
-        merged = self._merged(mine, now)
-        text = self._encrypt_data(mine if merged is None else merged)
-        write(self.namespace, lambda _: text, known=False)
-        if "old-ids" not in current().unsafe and not forget(old):
-            forget(self.namespace)  # somebody logged out meanwhile
-            return False
-        self._settle(text, merged, whole=whole)
-        return True
 
     def _settle(self, text: Any, merged: dict[Any, Any] | None, *, whole: bool) -> None:
         """Know what lies in the store now, and have the values that others wrote."""
