@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from pyramid import testing
 from pyramid.config import Configurator
 from pyramid.response import Response
 from webtest import TestApp
 
 from holdfast.compat.pyramid_kvs.cache import ApplicationCache
+from holdfast.compat.pyramid_kvs.kvs import register
 from holdfast.compat.pyramid_kvs.perlsess import PerlSession
 from holdfast.compat.pyramid_kvs.ratelimit import Ratelimit, RateLimitError
 from holdfast.compat.pyramid_kvs.session import SessionFactory
 from holdfast.compat.pyramid_kvs.testing import MockCache
 
-__all__ = ["MOCK", "NAME", "Page", "Visit", "clean", "keep", "record_of", "site"]
+__all__ = ["MOCK", "NAME", "Page", "Visit", "clean", "keep", "options_for", "record_of", "site"]
 
 MOCK = {"kvs": "mock", "ttl": 20}
 NAME = "session_id"
@@ -46,9 +48,16 @@ def record_of(key: str) -> Any:
     return record
 
 
+def options_for(kind: str, request: pytest.FixtureRequest, db: int) -> dict[str, Any]:
+    """Return the `kvs_kwargs` of a server of ours, "redis" or "memcached"."""
+    port = request.getfixturevalue(f"{kind}_server").port
+    return {"port": port, "db": db} if kind == "redis" else {"servers": [f"127.0.0.1:{port}"]}
+
+
 @contextmanager
 def clean() -> Iterator[None]:
-    """Give the process's settings of pyramid_kvs back."""
+    """Have "mock" a name, and give the process's settings of pyramid_kvs back."""
+    register("mock", MockCache)
     kept = [
         (owner, name, getattr(owner, name))
         for owner, names in (

@@ -1,4 +1,4 @@
-"""`ext:tcjson`: JSON under `namespace_key` in Tokyo Tyrant, on a server of its own."""
+"""`ext:tcjson`: JSON under `namespace_key` in Tokyo Tyrant."""
 
 import json
 import threading
@@ -21,22 +21,16 @@ from servers.tyrant import Tyrant, run_tyrant
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Tyrant]:
-    with run_tyrant("*") as running:
-        yield running
-
-
 @pytest.fixture
-def url(server: Tyrant) -> str:
-    host, port = server.address
+def url(tyrant_of_old: Tyrant) -> str:
+    host, port = tyrant_of_old.address
     return f"{host}:{port}"
 
 
 @pytest.fixture
-def other(server: Tyrant) -> Iterator[PyTyrant]:
+def other(tyrant_of_old: Tyrant) -> Iterator[PyTyrant]:
     """Give a program in another language: it knows the protocol and JSON."""
-    t = PyTyrant.open(*server.address)
+    t = PyTyrant.open(*tyrant_of_old.address)
     t.clear()
     yield t
     t.close()

@@ -1,14 +1,13 @@
 """The article: its class over pytyrant, as printed, in an application that an .ini file sets up."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compat.seeds import ours
 from holdfast.compat.pytyrant import PyTyrant
-from servers.tyrant import Tyrant, run_tyrant
+from servers.tyrant import Tyrant
 
 pytestmark = pytest.mark.server
 
@@ -56,9 +55,11 @@ print(cookie)
 
 
 @pytest.fixture
-def server() -> Iterator[Tyrant]:
-    with run_tyrant("*") as running:
-        yield running
+def server(tyrant_of_old: Tyrant) -> Tyrant:
+    t = PyTyrant.open(*tyrant_of_old.address)
+    t.clear()
+    t.close()
+    return tyrant_of_old
 
 
 def test_the_class_of_the_article_works_as_printed(server: Tyrant, tmp_path: Path) -> None:

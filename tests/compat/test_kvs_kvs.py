@@ -29,7 +29,6 @@ from servers.redis import RedisServer
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
-    register("mock", MockCache)
     with clean():
         yield
 

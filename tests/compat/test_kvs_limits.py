@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 
-from compat.kvs_pages import clean, site
-from holdfast.compat.pyramid_kvs.kvs import KVS, register
+from compat.kvs_pages import clean, options_for, site
+from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.ratelimit import Ratelimit
 from holdfast.compat.pyramid_kvs.testing import MockCache
-from servers.memcached import MemcachedServer
-from servers.redis import RedisServer
 
 SESSION = {"kvs": "mock", "session_type": "header", "key_name": "X-Auth-Token"}
 
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
-    register("mock", MockCache)
     with clean():
         yield
 
@@ -70,12 +67,7 @@ def test_who_holds_no_session_is_not_counted() -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
 def test_requests_at_once_are_all_counted(kind: str, request: pytest.FixtureRequest) -> None:
-    server: RedisServer | MemcachedServer = request.getfixturevalue(f"{kind}_server")
-    options = (
-        {"port": server.port, "db": 10}
-        if kind == "redis"
-        else {"servers": [f"127.0.0.1:{server.port}"]}
-    )
+    options = options_for(kind, request, 10)
     kvs: Any = KVS(kind, options, key_prefix=json.dumps([kind, "at-once"]).replace(" ", ""))
     kvs.delete("n")
     with ThreadPoolExecutor(8) as threads:

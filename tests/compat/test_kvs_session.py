@@ -12,7 +12,7 @@ from pyramid import testing
 from pyramid.interfaces import ISession, ISessionFactory
 from zope.interface.verify import verifyObject
 
-from compat.kvs_pages import MOCK, NAME, Visit, clean, keep, record_of, site
+from compat.kvs_pages import MOCK, NAME, Visit, clean, keep, options_for, record_of, site
 from holdfast.compat.pyramid_kvs import session as module
 from holdfast.compat.pyramid_kvs.kvs import KVS, register
 from holdfast.compat.pyramid_kvs.session import (
@@ -23,13 +23,10 @@ from holdfast.compat.pyramid_kvs.session import (
 from holdfast.compat.pyramid_kvs.testing import MockCache
 from holdfast.compat.settings import CompatWarning, configure, refused
 from holdfast.errors import ConfigError, StoreUnavailable
-from servers.memcached import MemcachedServer
-from servers.redis import RedisServer
 
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
-    register("mock", MockCache)
     with clean():
         yield
 
@@ -218,12 +215,7 @@ def test_unknown_ids() -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
 def test_many_requests_at_once_lose_nothing(kind: str, request: pytest.FixtureRequest) -> None:
-    server: RedisServer | MemcachedServer = request.getfixturevalue(f"{kind}_server")
-    options = (
-        {"port": server.port, "db": 11}
-        if kind == "redis"
-        else {"servers": [f"127.0.0.1:{server.port}"]}
-    )
+    options = options_for(kind, request, 11)
     client: Any = KVS(kind, options, key_prefix="many-at-once::")
     client.raw_set("id", '{"user": "ada"}', 60)
     ready = threading.Barrier(8)

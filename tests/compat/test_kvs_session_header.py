@@ -6,14 +6,13 @@ import pytest
 from pyramid import testing
 
 from compat.kvs_pages import Visit, clean, keep, record_of
-from holdfast.compat.pyramid_kvs.kvs import KVS, register
+from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.session import AuthTokenSession
 from holdfast.compat.pyramid_kvs.testing import MockCache
 
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
-    register("mock", MockCache)
     with clean():
         yield
 

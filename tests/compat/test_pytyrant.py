@@ -1,4 +1,4 @@
-"""pytyrant's names over our client, on a server of its own."""
+"""pytyrant's names over our client."""
 
 from collections.abc import Iterator
 
@@ -10,15 +10,9 @@ from servers.tyrant import Tyrant, run_tyrant
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Tyrant]:
-    with run_tyrant("*") as running:
-        yield running
-
-
 @pytest.fixture
-def t(server: Tyrant) -> Iterator[PyTyrant]:
-    opened = PyTyrant.open(*server.address)
+def t(tyrant_of_old: Tyrant) -> Iterator[PyTyrant]:
+    opened = PyTyrant.open(*tyrant_of_old.address)
     opened.clear()
     yield opened
     opened.close()

@@ -15,7 +15,7 @@ import pytest
 
 from servers.process import Server, folder_for, free_port, missing
 
-__all__ = ["Tyrant", "run_tyrant", "tyrant", "tyrants"]
+__all__ = ["Tyrant", "run_tyrant", "tyrant", "tyrant_of_old", "tyrants"]
 
 STAND_IN = Path(__file__).with_name("_tokyo.py")
 
@@ -74,3 +74,10 @@ def tyrants() -> Iterator[list[Tyrant]]:
     """Give three servers: a hash in memory, a hash on disk, a B+ tree."""
     with run_tyrant("*") as first, run_tyrant() as second, run_tyrant("casket.tcb") as third:
         yield [first, second, third]
+
+
+@pytest.fixture(scope="session")
+def tyrant_of_old() -> Iterator[Tyrant]:
+    """Give a server in memory, for what old programs do there; each of their tests empties it."""
+    with run_tyrant("*") as running:
+        yield running
