@@ -44,13 +44,13 @@ def test_values_are_kept() -> None:
 
 def test_entities_lie_where_app_engine_had_them() -> None:
     store = PlainEntities("beaker-project", "beaker_cache")
-    store.put("pshop", pickle.dumps({"k": (1.0, None, "old")}, 0))
+    store.put("pshop", pickle.dumps({b"k": (1.0, None, "old")}, 0))
     manager = manager_for("shop")
     assert (manager.namespace, manager.table_name) == ("pshop", "beaker_cache")
-    assert Value("k", manager).get_value() == "old"
+    assert Value(b"k", manager).get_value() == "old"
     configure(old_form=True)
-    Value("k", manager).set_value("new", storedtime=2.0)
-    assert pickle.loads(store.get("pshop") or b"") == {"k": (2.0, None, "new")}  # noqa: S301 - ours
+    Value(b"k", manager).set_value("new", storedtime=2.0)
+    assert pickle.loads(store.get("pshop") or b"") == {b"k": (2.0, None, "new")}  # noqa: S301 - ours
     store.close()
 
 

@@ -73,7 +73,7 @@ def put(manager: Any, key: str, value: object) -> None:
         manager.release_write_lock()
 
 
-def get(manager: Any, key: str) -> Any:
+def get(manager: Any, key: str | bytes) -> Any:
     manager.acquire_read_lock()
     try:
         return manager[key]
@@ -100,7 +100,7 @@ def test_old_rows_in_both_forms_are_read(url: str, engine: sa.Engine) -> None:
     with engine.begin() as connection:
         now = dt.datetime(2009, 1, 1)  # noqa: DTZ001 - as Beaker wrote them
         for number, protocol in enumerate(range(pickle.HIGHEST_PROTOCOL + 1)):
-            data = pickle.dumps({"k": (1.0, None, "old")}, protocol)
+            data = pickle.dumps({b"k": (1.0, None, "old")}, protocol)
             values = {"n": f"p{number}", "d": data, "t": now}
             connection.execute(
                 sa.text(
@@ -111,10 +111,10 @@ def test_old_rows_in_both_forms_are_read(url: str, engine: sa.Engine) -> None:
             )
     for number in range(pickle.HIGHEST_PROTOCOL + 1):
         row = DatabaseNamespaceManager(f"p{number}", url)
-        assert get(row, "k") == (1.0, None, "old")
+        assert get(row, b"k") == (1.0, None, "old")
         put(row, "new", {1, 2})
         again = DatabaseNamespaceManager(f"p{number}", url)
-        assert get(again, "k") == (1.0, None, "old")
+        assert get(again, b"k") == (1.0, None, "old")
         assert get(again, "new") == {1, 2}
     assert manager.loaded is False
 
