@@ -1,4 +1,4 @@
-"""Nobody is logged out by moving to the native API: old cookies, migrated sessions, and forgeries."""
+"""Nobody is logged out by moving to the native API: old cookies, migrated sessions, forgeries."""
 
 import hashlib
 import hmac

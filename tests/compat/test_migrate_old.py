@@ -14,12 +14,15 @@ import redis
 from compat.seeds import genuine
 from holdfast.codec.json import Json
 from holdfast.compat import configure, refused
+from holdfast.compat.beaker.ext.memcached import MemcachedNamespaceManager
 from holdfast.compat.migrate import LeftOut, Migration, Outcome, Report
 from holdfast.compat.values import MARK
 from holdfast.errors import ConfigError
 from holdfast.store.dbm.plain import PlainDbm
 from holdfast.store.file.plain import PlainFiles
 from holdfast.store.tyrant import TyrantStore
+from servers.memcached import MemcachedServer
+from servers.mongodb import MongodbServer
 from servers.postgresql import Postgresql
 from servers.redis import RedisServer
 from servers.tyrant import Tyrant
@@ -31,6 +34,8 @@ from beaker.cache import CacheManager
 from beaker.session import Session
 kind, where, what = sys.argv[1:4]
 place = {"data_dir" if kind in ("file", "dbm") else "url": where}
+if kind == "ext:memcached":
+    place.update(memcache_module="memcache", lock_dir="/tmp")
 made = {"ada": {"user": "ada", "cart": [1, 2], "at": datetime.datetime(2020, 1, 2)},
         "bob": {"user": "bob", "pair": (1, b"x")}}
 if what == "write":
@@ -237,8 +242,38 @@ def test_caches_with_plain_names_go_to_files_under_their_hash(
 
 
 @pytest.mark.server
+def test_mongodb_both_ways_and_memcached_as_a_target(
+    mongodb: MongodbServer, memcached_server: MemcachedServer, tmp_path: Path
+) -> None:
+    ids = written("file", tmp_path / "a")
+    configure(old_form=True)
+    far = f"{mongodb.url}/migrated"
+    report, _ = migrated(f"beaker+file:///{tmp_path}/a", f"beaker+{far}", timeout=3600.0)
+    assert report.counts == {Outcome.WRITTEN: 2, Outcome.LEFT_OUT: 1}
+    assert read("ext:mongodb", far, ids) == {**ALL, "tea": False}
+    configure()
+    in_place, _ = migrated(f"beaker+{far}", f"beaker+{far}")
+    assert in_place.counts == {Outcome.WRITTEN: 2}
+    configure(old_form=True)
+    assert migrated(f"beaker+{far}", f"beaker+file:///{tmp_path}/b")[0].counts[Outcome.WRITTEN] == 2
+    assert read("file", tmp_path / "b", ids) == {**ALL, "tea": False}
+    place = f"127.0.0.1:{memcached_server.port}"
+    for outcome in (Outcome.WRITTEN, Outcome.THERE):
+        report, _ = migrated(
+            f"beaker+file:///{tmp_path}/a",
+            f"beaker+memcached://{place}?memcache_module=python3-memcached",
+            timeout=3600.0,
+        )
+        assert report.counts == {outcome: 2, Outcome.LEFT_OUT: 1}
+    assert read("ext:memcached", place, ids) == {**ALL, "tea": False}
+    for client in MemcachedNamespaceManager.clients.dict.values():
+        client.close()
+    MemcachedNamespaceManager.clients.dict.clear()
+
+
+@pytest.mark.server
 def test_pycket_and_kvs_in_place_keep_their_time(redis_server: RedisServer) -> None:
-    client = redis.Redis.from_url(f"{redis_server.url}/8")
+    client: Any = redis.Redis.from_url(f"{redis_server.url}/8")
     client.flushdb()
     client.set(
         "b0d5", pickle.dumps({"user": "ada", "at": datetime(2020, 1, 2, tzinfo=UTC)}), ex=900
@@ -250,12 +285,12 @@ def test_pycket_and_kvs_in_place_keep_their_time(redis_server: RedisServer) -> N
     report, told = migrated(kvs, kvs)
     assert report.counts == {Outcome.WRITTEN: 1, Outcome.THERE: 1, Outcome.LEFT_OUT: 1}
     assert told[0].key == "session::bad"
-    assert json.loads(client.get("session::old")) == {"user": "eve"}  # type: ignore[arg-type] # sync
+    assert json.loads(client.get("session::old")) == {"user": "eve"}
     assert 700 < client.ttl("session::old") <= 800
     pycket = f"pycket+{redis_server.url}/8"
     client.delete("session::tok", "session::old", "session::bad")
     assert migrated(pycket, pycket)[0].counts == {Outcome.WRITTEN: 1}
-    assert client.get("b0d5").startswith(MARK)  # type: ignore[union-attr] # the same
+    assert client.get("b0d5").startswith(MARK)
     assert 700 < client.ttl("b0d5") <= 900
     with pytest.raises(ConfigError, match="same library"):
         Migration(pycket, kvs)

@@ -14,7 +14,7 @@ from holdfast.compat.migrate.report import Report
 __all__ = ["DIFFERS", "NAMELESS", "TRIES", "UNREADABLE", "Place", "Timed", "file_of", "why"]
 
 DIFFERS = "the target holds something else under this key"
-NAMELESS = "its namespace cannot be told: only a hash of it, or no end of it, is in its key"
+NAMELESS = "its namespace cannot be told: there is only a hash of it, or no mark where it ends"
 UNREADABLE = "it cannot be read"
 TRIES = 50
 """How often others may come between."""

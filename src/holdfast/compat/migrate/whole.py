@@ -18,7 +18,7 @@ from holdfast.compat.migrate.places import (
     file_of,
     why,
 )
-from holdfast.compat.migrate.report import Outcome, Report
+from holdfast.compat.migrate.report import LeftOut, Outcome, Report
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError, StoreTimeout, StoreUnavailable
 from holdfast.store.plain import PlainStore
@@ -92,10 +92,10 @@ class Whole:
 
     def _renewed(self, name: str, raw: bytes, report: Report) -> bytes | None:
         """Return what `raw` is in the form of the settings; None if not all of it can be read."""
-        quiet = Report()
-        found = list(self._pieces_of(raw, name, quiet))
-        for reason in quiet.reasons:
-            report.leave(name, reason)
+        told: list[LeftOut] = []
+        found = list(self._pieces_of(raw, name, Report(told.append)))
+        if told:
+            report.leave(name, told[0].reason, told[0].detail)
             return None
         try:
             return self._bytes({piece.key: refreshed(piece) for piece in found}, name)
