@@ -1,11 +1,13 @@
 """Requests of Beaker's sessions, for tests: each opens the session whose id it brings."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from holdfast.compat.beaker.session import Session
 
-__all__ = ["NAME", "Open", "keep", "opens", "values"]
+__all__ = ["NAME", "Open", "keep", "opens", "threads_lose_nothing", "values"]
 
 NAME = "beaker.session.id"
 
@@ -33,3 +35,19 @@ def keep(opened: Open, **values: Any) -> str:
 def values(session: Session) -> dict[str, Any]:
     """Return what the application has in a session."""
     return {name: value for name, value in session.items() if not name.startswith("_")}
+
+
+def threads_lose_nothing(opened: Open) -> None:
+    """Let eight requests of one session change it at once, and look for what each of them wrote."""
+    kept = keep(opened, n=1)
+    sessions = [opened(kept) for _ in range(8)]
+    ready = Barrier(8)
+
+    def work(number: int) -> None:
+        ready.wait()
+        sessions[number][f"of {number}"] = number
+        sessions[number].save()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    assert values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}

@@ -1,6 +1,5 @@
 """Two requests of one session of Beaker at once: what each changed is kept."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.beaker_sessions import Open, keep, opens, values
+from compat.beaker_sessions import Open, keep, opens, threads_lose_nothing, values
 from holdfast.compat import settings
 from holdfast.compat.beaker.container import NamespaceManager
 from holdfast.compat.beaker.exceptions import BeakerException
@@ -166,25 +165,8 @@ def test_nested_values_are_kept_by_a_request_that_does_not_save(opened: Open) ->
     assert values(opened(kept)) == {"cart": [1, 2]}
 
 
-def test_threads_lose_nothing(opened: Open) -> None:
-    kept = keep(opened, n=1)
-    sessions = [opened(kept) for _ in range(8)]
-    failed: list[BaseException] = []
-
-    def work(number: int) -> None:
-        try:
-            sessions[number][f"of {number}"] = number
-            sessions[number].save()
-        except BaseException as error:  # noqa: BLE001 - told below
-            failed.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    assert values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
+def test_requests_at_once_lose_nothing(opened: Open) -> None:
+    threads_lose_nothing(opened)
 
 
 class _Swapping(NamespaceManager):

@@ -1,7 +1,6 @@
 """Beaker's sessions on servers, where no lock keeps others out: nothing lost, no logout undone."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from compat.beaker_clients import closing_clients
-from compat.beaker_sessions import Open, keep, opens, values
+from compat.beaker_sessions import Open, keep, opens, threads_lose_nothing, values
 from compat.beaker_walk import Browser, application
 from holdfast.compat.beaker.middleware import SessionMiddleware
 from holdfast.errors import StoreError
@@ -106,27 +105,8 @@ def test_encrypted_records_are_kept(opened: Open) -> None:
 
 
 @pytest.mark.slow
-def test_threads_lose_nothing(opened: Open) -> None:
-    kept = keep(opened, n=1)
-    sessions = [opened(kept) for _ in range(8)]
-    failed: list[BaseException] = []
-    ready = threading.Barrier(8)
-
-    def work(number: int) -> None:
-        try:
-            ready.wait()
-            sessions[number][f"of {number}"] = number
-            sessions[number].save()
-        except BaseException as error:  # noqa: BLE001 - told below
-            failed.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    assert values(opened(kept)) == {"n": 1, **{f"of {number}": number for number in range(8)}}
+def test_requests_at_once_lose_nothing(opened: Open) -> None:
+    threads_lose_nothing(opened)
 
 
 @pytest.mark.slow

@@ -302,14 +302,14 @@ def region_invalidate(namespace: Any, region: str | None, *args: Any) -> None:
     Raises:
         BeakerException: There is neither a region nor a decorated function.
     """
+    name, its = namespace, region
     if callable(namespace):
-        region = region or namespace._arg_region  # noqa: SLF001 - the decorator set it
-        namespace = namespace._arg_namespace  # noqa: SLF001 - the same
-    if not region:
+        name = namespace._arg_namespace  # noqa: SLF001 - the decorator set it
+        its = region or namespace._arg_region  # noqa: SLF001 - the same
+    if not its:
         raise BeakerException("Region or callable function namespace is required")
-    options = cache_regions[region]
-    cache = Cache._get_cache(namespace, options)  # noqa: SLF001 - as above
-    _forget(cache, _key_length(options), args)
+    options = cache_regions[its]
+    _forget(Cache._get_cache(name, options), _key_length(options), args)  # noqa: SLF001 - as above
 
 
 def _key_length(options: Mapping[str, Any]) -> int:

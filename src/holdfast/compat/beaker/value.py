@@ -95,28 +95,25 @@ class Value:
 
     def set_value(self, value: Any, storedtime: float | None = None) -> None:
         """Write `value`, as of now, or as of `storedtime` (seconds since 1970)."""
-        self.namespace.acquire_write_lock()
+        namespace, ends = self.namespace, self.expire_argument
+        namespace.acquire_write_lock()
         try:
-            if storedtime is None:
-                storedtime = time.time()
-            self.namespace.set_value(
-                self.key,
-                (storedtime, self.expire_argument, value),
-                expiretime=self.expire_argument,
-            )
+            stored = time.time() if storedtime is None else storedtime
+            namespace.set_value(self.key, (stored, ends, value), expiretime=ends)
         finally:
-            self.namespace.release_write_lock()
+            namespace.release_write_lock()
 
     def clear_value(self) -> None:
         """Remove the value, however old; nothing happens where there is none."""
-        self.namespace.acquire_write_lock()
+        self.storedtime = -1
+        namespace = self.namespace
+        namespace.acquire_write_lock()
         try:
-            if self.key in self.namespace:
-                with contextlib.suppress(KeyError):  # another process was faster
-                    del self.namespace[self.key]
-            self.storedtime = -1
+            with contextlib.suppress(KeyError):  # another process may be faster
+                if self.key in namespace:
+                    del namespace[self.key]
         finally:
-            self.namespace.release_write_lock()
+            namespace.release_write_lock()
 
     def _read(self, *, anew: bool = False) -> tuple[bool, bool, Any]:
         """Return whether there is a value, whether it is current, and the value."""
