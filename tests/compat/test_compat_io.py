@@ -223,7 +223,7 @@ def _assert_the_stores_did_it(asked: list[tuple[str, str, dict[str, Any]]]) -> N
 
 def test_whoever_opens_a_file_is_heard(tmp_path: Path) -> None:
     (tmp_path / "some").touch()
-    asked = [("guilty", str(tmp_path / "some"), {})]
+    asked: list[Any] = [("guilty", str(tmp_path / "some"), {})]
     found, _ = json.loads(ours(_NAMES, _COUNTED, json.dumps(asked)))
     assert found == ["open compat/guilty.py:1"]
 
