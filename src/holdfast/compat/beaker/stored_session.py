@@ -32,6 +32,7 @@ _MARGIN = 120
 """Seconds a server keeps a record beyond its timeout, which is judged when it is read."""
 
 _LONGEST_ID = 200  # bytes
+_SERIALIZERS = {"json": util.JsonSerializer, "pickle": util.PickleSerializer}
 
 
 class Session(CarriedSession):
@@ -142,15 +143,11 @@ class Session(CarriedSession):
             self._load_or_begin()
 
     def _set_serializer(self, data_serializer: Any) -> None:
-        self.data_serializer = data_serializer
-        if data_serializer == "json":
-            self.serializer: Any = util.JsonSerializer()
-        elif data_serializer == "pickle":
-            self.serializer = util.PickleSerializer()
-        elif isinstance(data_serializer, str):
-            raise BeakerException(f"Invalid value for data_serializer: {data_serializer}")
-        else:
-            self.serializer = data_serializer
+        self.data_serializer = self.serializer = data_serializer
+        if isinstance(data_serializer, str):
+            if data_serializer not in _SERIALIZERS:
+                raise BeakerException(f"Invalid value for data_serializer: {data_serializer}")
+            self.serializer = _SERIALIZERS[data_serializer]()
 
     def _read_cookie(self, header: str | None) -> None:
         came = None if self.id else own_value(self.key, header, self.secret)
