@@ -1,8 +1,8 @@
 """Old sessions as records of `holdfast.Sessions`, under a token that is derived from the old id.
 
 Law: whoever holds the old cookie finds the session by `compat.carry.OldCookie`, which derives the
-same token. A record that is there is never written over but on demand, and one that was rotated
-never: its user is further on than the old data.
+same token. A session comes once: what became of it since, a rotation or a logout, is not undone by
+another run, so each that came leaves a mark.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,10 @@ TTL = 12 * 3600.0
 """Seconds a record is kept where nobody said how long the old sessions live."""
 
 _OURS = {"_creation_time", "_accessed_time", "_id", "_domain", "_path", "__created"}
+_CARRIED = "carried:"
+_REMEMBERED = (
+    90 * 24 * 3600.0
+)  # seconds in which another run knows who came: more than a rerun needs
 _SEALED = "it is encrypted: its keys are not known here"
 _NO_SESSION = "a cached value: it is made anew"
 
@@ -64,8 +68,10 @@ class Native:
                 report.leave(piece.name, UNREADABLE, why(error))
                 continue
             left = TTL if ttl is None else ttl
-            key = f"s:{id_of(token_for(self.library, piece.space))}"
-            outcome = self._put(key, record, new, left, replace=replace, dry=dry)
+            handle = id_of(token_for(self.library, piece.space)) or ""
+            outcome = self._put(handle, record, new, left, replace=replace, dry=dry)
+            if not dry and outcome is not None:
+                self._store.put(f"{_CARRIED}{handle}", b"", _REMEMBERED)
             if outcome is None:
                 report.leave(piece.name, DIFFERS)
             else:
@@ -83,10 +89,13 @@ class Native:
         return Record(rev, 0, created, seen, {"rotated": 0.0}, values, [])
 
     def _put(
-        self, key: str, record: Record, new: bytes, ttl: float, *, replace: bool, dry: bool
+        self, handle: str, record: Record, new: bytes, ttl: float, *, replace: bool, dry: bool
     ) -> Outcome | None:
         """Write one; return what became of it, None where something else is there."""
+        key = f"s:{handle}"
         there = self._store.get(key)
+        if there is None and self._store.get(f"{_CARRIED}{handle}") is not None:
+            return Outcome.THERE  # it went on under another token, or was ended: it stays so
         if there is not None:
             found = decode(there)
             if not isinstance(found, Record) or found.rev != record.rev:
