@@ -67,8 +67,16 @@ class KVS:
             return default
 
     def set(self, key: str, value: object, ttl: float | None = None) -> None:
-        """Keep `value` for `ttl` seconds."""
-        self.raw_set(key, self.dumps(value), ttl or self.ttl)
+        """Keep `value` for `ttl` seconds.
+
+        Raises:
+            CodecError: It has an object whose class is not allowed.
+        """
+        try:
+            raw = self.dumps(value)
+        except CodecError as error:
+            raise (error if error.name else error.under(key)) from error.__cause__
+        self.raw_set(key, raw, ttl or self.ttl)
 
     def delete(self, key: str) -> None:
         """Remove `key`, if it is there."""
