@@ -34,6 +34,8 @@ TABLES = {
     "session-asgi": "session_asgi",
     "session-race": "session_race",
     "session-redis-asgi": "session_redis_asgi",
+    "compat-cache": "compat_cache",
+    "compat-session": "compat_session",
     "ratio": "ratio",
     "memory": "memory",
     "limit": "limit",

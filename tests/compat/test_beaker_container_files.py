@@ -61,7 +61,7 @@ def test_files_lie_where_they_did(tmp_path: Path) -> None:
     space = FileNamespaceManager("name", data_dir=str(tmp_path))
     Value("k", space).set_value(1)
     assert space.file == f"{tmp_path}/container_file/6/6a/{SHA1}.cache"
-    assert _files(tmp_path / "container_file") == ["6/6a/.lock", f"6/6a/{SHA1}.cache"]
+    assert _files(tmp_path / "container_file") == [f"6/6a/{SHA1}.cache"]
     assert _files(tmp_path / "container_file_lock") == [f"6/6a/{SHA1}.lock"]
 
 

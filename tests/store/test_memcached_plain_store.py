@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.clock import monotonic
 from holdfast.errors import ConfigError, KeyRejected, StoreError, StoreTimeout, StoreUnavailable
-from holdfast.store.memcached import plain
+from holdfast.store.memcached import plain_links
 from holdfast.store.memcached.plain import Flagged, PlainMemcached
 from holdfast.store.plain import PlainStore
 from servers.memcached import MemcachedServer, run_memcached
@@ -77,6 +77,41 @@ def test_swap_looks_first(store: PlainMemcached) -> None:
     assert store.get("k") is None
     assert store.swap("k", None, b"gone at once", 0)
     assert store.get("k") is None
+
+
+def test_what_was_read_is_written_over_without_another_look(servers: list[MemcachedServer]) -> None:
+    store = _opened(servers[:1], "memcache")
+    try:
+        store.put("k", b"1")
+        seen = store.get("k", within="mark")
+        assert seen is not None
+        reads = servers[0].stat("cas_hits"), servers[0].stat("get_hits")
+        assert store.swap("k", seen, b"2", within="mark")
+        assert (servers[0].stat("cas_hits"), servers[0].stat("get_hits")) == (
+            reads[0] + 1,
+            reads[1],
+        )
+        assert not store.swap("k", seen, b"3", within="mark")
+        store.put("k", seen)  # another write of the same
+        assert store.swap("k", seen, b"4", within="mark")
+        assert store.get("k", within="mark") == b"4"
+    finally:
+        store.close()
+
+
+def test_what_was_read_before_its_group_was_cleared_stays_gone(
+    servers: list[MemcachedServer],
+) -> None:
+    store = _opened(servers[:1], "memcache")
+    try:
+        store.put("gone", b"1")
+        seen = store.get("gone", within="a-mark")
+        store.clear("a-mark")
+        assert not store.swap("gone", seen, b"2", within="a-mark")
+        assert store.get("gone", within="a-mark") is None
+        assert store.get("gone") is None
+    finally:
+        store.close()
 
 
 def test_of_many_swaps_each_is_done_once(store: PlainMemcached) -> None:
@@ -253,8 +288,8 @@ def test_a_frozen_server_is_asked_once_and_left_alone_for_a_while(
             store.get("k")
         server.server.go_on()
         later = monotonic() + 60
-        monkeypatch.setattr(plain, "monotonic", lambda: later)
-        store._timeout = 10  # a busy machine must not look like a frozen server
+        monkeypatch.setattr(plain_links, "monotonic", lambda: later)
+        store._servers._timeout = 10  # a busy machine must not look like a frozen server
         assert store.get("k") == b"1"
         store.close()
 

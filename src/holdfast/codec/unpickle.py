@@ -62,7 +62,9 @@ def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
         CodecError: It is no pickle.
     """
     check_memo(data)
-    reader = _Reader(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
+    # It can peek, so the reader asks it once, not for every few bytes.
+    whole = io.BufferedReader(io.BytesIO(data), max(len(data), 1))
+    reader = _Reader(whole, encoding="utf-8", errors="surrogateescape")
     reader.allowed = allowed
     try:
         return reader.load()
@@ -77,6 +79,9 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         """Return what stands for a name in a pickle; called for each that it has."""
+        found = _usual.get((module, name))
+        if found is not None:
+            return found
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         wanted = f"{module}.{name}"
         if wanted in _STAND_INS:
@@ -213,3 +218,5 @@ _STAND_INS = {
     "decimal.Decimal": _sealed(Decimal, _decimal),
     "uuid.SafeUUID": _sealed(SafeUUID, _safe_uuid),
 }
+_usual = {tuple(wanted.rsplit(".", 1)): stands for wanted, stands in _STAND_INS.items()}
+"""The same by module and name; none of them has another name in Python 2."""

@@ -6,8 +6,14 @@ of its classes is on the allow-list; else it is a `CodecError` that names the ke
 setting. Reading never runs what the bytes say, unless the settings say "any-pickle".
 """
 
+import codecs
+import io
 import pickle
+from collections import OrderedDict
+from datetime import date, datetime, time, timedelta, timezone
 from functools import cache
+from typing import Any
+from uuid import UUID
 
 from holdfast.codec import Codec
 from holdfast.codec.unpickle import unpickle
@@ -62,12 +68,15 @@ def _msgpack() -> Codec:
 
 def _pickled(value: object, name: str, protocol: int | None) -> bytes:
     """Return `value` as a pickle that `decode` will read: what could not be read is not written."""
+    written = io.BytesIO()
+    pickler = _Pickler(written, protocol)
     try:
-        data = pickle.dumps(value, protocol)
+        pickler.dump(value)
     except Exception as error:  # the value's own methods run here and may raise anything
         raise CodecError(f"cannot be written: {error}", name=name, codec="pickle") from error
+    data = written.getvalue()
     settings = current()
-    if "any-pickle" not in settings.unsafe:
+    if pickler.is_foreign and "any-pickle" not in settings.unsafe:
         try:
             unpickle(data, settings.allow)
         except CodecError as error:
@@ -80,6 +89,32 @@ def _pickled(value: object, name: str, protocol: int | None) -> bytes:
                 codec="compat",
             ) from error
     return data
+
+
+_READ_BACK = frozenset(
+    # `codecs.encode` is how protocol 2 has bytes
+    {OrderedDict, UUID, bytearray, bytes, codecs.encode, date, datetime, time, timedelta, timezone}
+)
+"""What `unpickle` reads whatever is in it; not all that it may read."""
+
+_NAMED = (type, type(codecs.encode))  # what a pickle has by its name alone
+
+
+class _Pickler(pickle.Pickler):
+    """Notes whether there is anything but plain data: only that need be read to know if it can be.
+
+    Attributes:
+        is_foreign: Whether there is.
+    """
+
+    is_foreign = False
+
+    def reducer_override(self, value: Any) -> Any:
+        """Go on as always; called for what is no number, text, bytes, list, tuple, set or dict."""
+        kind = value if type(value) in _NAMED else type(value)
+        if kind not in _READ_BACK:
+            self.is_foreign = True
+        return NotImplemented
 
 
 def _culprit(value: object, allow: frozenset[str], path: str = "") -> tuple[str, type] | None:

@@ -85,7 +85,7 @@ class FileNamespaceManager(_LocalNamespaceManager):
             extension=".cache",
             digest_filenames=digest_filenames,
         )
-        self._files = PlainFiles(self.file_dir, suffix=".cache")
+        self._files = PlainFiles(self.file_dir, suffix=".cache", locks=False)  # we have one
         self._key = _key_of(self.file)
         self._forget()
 

@@ -15,6 +15,8 @@ from holdfast.store.plain import PlainStore
 
 __all__ = ["ManyKeys"]
 
+_NOTHING = (None, None)
+
 
 class ManyKeys(NamespaceManager):
     """What the managers over Redis and MongoDB share.
@@ -23,7 +25,7 @@ class ManyKeys(NamespaceManager):
     """
 
     MAX_KEY_LENGTH: int
-    _seen: dict[Any, bytes | None] | None = None  # by `reread`; few managers have any
+    _seen: dict[Any, tuple[bytes | None, Any]] | None = None  # by `reread`; few managers have any
     PREFIX = ""
 
     def __init__(self, namespace: str) -> None:
@@ -84,13 +86,21 @@ class ManyKeys(NamespaceManager):
 
     def reread(self, key: Any) -> Any:
         data = self._plain.get(self._format_key(key))
-        self._seen = {**(self._seen or {}), key: data}
-        return self._decoded(key, data)
+        self._saw(key, data, None)
+        value = self._decoded(key, data)
+        self._saw(key, data, value)
+        return value
+
+    def recall(self, key: Any) -> Any:
+        return None if self._seen is None else self._seen.get(key, _NOTHING)[1]
 
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
         data = encode(value, name=str(key))
-        old, lives = (self._seen or {}).get(key), self._lives(expiretime)
-        if not self._plain.swap(self._format_key(key), old, data, lives):
+        old = (self._seen or {}).get(key, _NOTHING)[0]
+        if not self._plain.swap(self._format_key(key), old, data, self._lives(expiretime)):
             return False
-        self._seen = {**(self._seen or {}), key: data}
+        self._saw(key, data, value)
         return True
+
+    def _saw(self, key: Any, data: bytes | None, value: Any) -> None:
+        self._seen = {**(self._seen or {}), key: (data, value)}

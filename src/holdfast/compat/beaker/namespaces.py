@@ -123,6 +123,13 @@ class NamespaceManager:
         """
         return self[key]
 
+    def recall(self, key: Any) -> Any:  # noqa: ARG002 - for those who remember
+        """Return what `swap_value` will compare with, without asking the store.
+
+        None: nothing, or it does not compare, so `reread` has to come first.
+        """
+        return None
+
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
         """Write `value` only if the store still holds what `reread` last saw; return if it did.
 

@@ -68,6 +68,7 @@ class OneRow(OpenResourceNamespaceManager):
         self._data: bytes | None = None
         self._changed: dict[Any, Any] = {}
         self._swapped = False
+        self._is_fresh = False  # nobody has used what this opening read
         self._unreadable: CodecError | None = None
 
     def get_access_lock(self) -> Any:
@@ -76,11 +77,12 @@ class OneRow(OpenResourceNamespaceManager):
     def do_open(self, flags: str, replace: bool) -> None:
         if not self.loaded or not (replace or (flags == "r" and monotonic() < self._repeats_until)):
             self._read()
+            self._is_fresh = True
         self._changed, self._swapped = {}, False
         self.flags = flags
 
     def do_close(self) -> None:
-        flags, self.flags = self.flags, None
+        flags, self.flags, self._is_fresh = self.flags, None, False
         if (flags in ("c", "w") or self._changed) and not self._swapped:
             try:
                 self._write()
@@ -115,12 +117,18 @@ class OneRow(OpenResourceNamespaceManager):
         return self.hash.keys()
 
     def _find_anew(self, key: Any) -> Any:
-        self._read()
+        if not self._is_fresh:
+            self._read()
         return self._find(key)
 
     def reread(self, key: Any) -> Any:
-        self._read()
+        if not self._is_fresh:
+            self._read()
+        self._is_fresh = False
         return self[key]
+
+    def recall(self, key: Any) -> Any:
+        return self.hash.get(key)
 
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:  # noqa: ARG002 - rows know none
         self._swapped = self._swap({**self.hash, key: value})

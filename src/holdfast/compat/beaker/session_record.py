@@ -61,9 +61,12 @@ def write(space: Any, text: Callable[[Any], Any], *, known: bool) -> Any:
     Raises:
         BeakerException: Others wrote between every look and every write.
     """
-    space.acquire_write_lock(replace=not known)
+    there = _recalled(space) if known else None
+    space.acquire_write_lock(replace=not known or there is not None)
     try:
-        data = _written(space, text, known=known)
+        done = there is not None and _swap(space, data := text(there))
+        if not done:
+            data = _written(space, text, known=known)
     finally:
         space.release_write_lock()
     if data is None:
@@ -108,6 +111,11 @@ def _reread(space: Any) -> Any:
         return _lies(space)
     except (KeyError, TypeError):
         return None
+
+
+def _recalled(space: Any) -> Any:
+    """Return what lay there when it was last read, if a write is sure to notice a change."""
+    return space.recall(_KEY) if isinstance(space, NamespaceManager) else None
 
 
 def _lies(space: Any) -> Any:

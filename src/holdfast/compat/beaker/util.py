@@ -15,7 +15,6 @@ import warnings
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, MutableMapping
-from contextlib import suppress
 from hashlib import sha1
 from typing import Any, TypeVar
 
@@ -162,8 +161,10 @@ def verify_directory(dir: str) -> None:
     Raises:
         OSError: It cannot be made.
     """
-    with suppress(FileExistsError):  # no folder, but there: whoever opens it will hear of it
+    try:  # noqa: SIM105 - it is on the way of every request
         make_folder(dir)
+    except FileExistsError:
+        pass  # no folder, but there: whoever opens it will hear of it
 
 
 def identity(identifiers: Iterable[str], digest_filenames: bool = True) -> str:

@@ -31,15 +31,23 @@ class PlainFiles:
         folder: Where the files lie; made at the first write.
         suffix: What every file name ends with; never empty.
         timeout: Seconds a write waits for other writers before `StoreTimeout`.
+        locks: Whether a write takes a lock; False: who calls keeps all other writers out.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, suffix: str = ".cache", timeout: float = 5.0
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        suffix: str = ".cache",
+        timeout: float = 5.0,
+        locks: bool = True,
     ) -> None:
         self.folder = os.path.abspath(folder)  # noqa: PTH100 - the working directory may change
         self.name = f"files:///{self.folder}"
         self._suffix = suffix
         self._timeout = timeout
+        self._locks = locks
+        self._faults = _Faults(self.name)
 
     def path(self, key: str) -> str:
         """Return where the file of `key` is, or would be.
@@ -58,10 +66,15 @@ class PlainFiles:
 
     def get(self, key: str) -> bytes | None:
         place = self.path(key)
-        with self._faults():
+        with self._faults:
             return _bytes_of(place)
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:  # noqa: ARG002 - the contract's
+        if not self._locks:
+            place = self.path(key)
+            with self._faults:
+                replace_file(place, as_bytes(value))
+            return
         with self._alone_with(key) as place:
             replace_file(place, as_bytes(value))
 
@@ -86,7 +99,7 @@ class PlainFiles:
             return True
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        with self._faults():
+        with self._faults:
             for first in _names(self.folder):
                 for second in _names(f"{self.folder}/{first}"):
                     for name in _names(f"{self.folder}/{first}/{second}"):
@@ -103,9 +116,9 @@ class PlainFiles:
         """Hold the lock of the folder `key` lies in; give its place. Every write is in here."""
         place = self.path(key)
         folder = os.path.dirname(place)  # noqa: PTH120 - paths are text here, for speed
-        with self._faults():
-            if not make and not os.path.isdir(folder):  # noqa: PTH112
-                yield place  # nothing is there to be changed
+        with self._faults:
+            if not self._locks or not (make or os.path.isdir(folder)):  # noqa: PTH112
+                yield place  # or nothing is there to be changed
                 return
             lock = FlockFile(f"{folder}/{_LOCK}")
             self._wait_for(lock)
@@ -123,13 +136,19 @@ class PlainFiles:
             time.sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP)
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Translate what goes wrong, in this one place."""
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable(self.name, str(error)) from error
+
+class _Faults:
+    """Translates what goes wrong, in this one place."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, OSError):
+            raise StoreUnavailable(self._name, str(error)) from error
 
 
 def replace_file(path: str, data: bytes) -> None:

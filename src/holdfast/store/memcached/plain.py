@@ -12,23 +12,19 @@ their writes (`cas`), so no clock is asked, and what other clients wrote is judg
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from holdfast.bridge import drive
 from holdfast.clock import Clock, monotonic, wall
 from holdfast.errors import ConfigError, StoreError, StoreTimeout, StoreUnavailable
-from holdfast.lifetimes import PerProcess
 from holdfast.store.memcached import wire
-from holdfast.store.memcached.faults import Fault, Unreached, translated
-from holdfast.store.memcached.links import Links
-from holdfast.store.memcached.nodes import Access, Node
+from holdfast.store.memcached.nodes import Node
 from holdfast.store.memcached.plain_flags import Flagged, form_of
+from holdfast.store.memcached.plain_links import Servers
 from holdfast.store.memcached.plain_rows import GONE, fetch, found, mark_of, same
 from holdfast.store.memcached.plain_servers import Server, checked, places
-from holdfast.store.memcached.wire import Refusal, Reply, Request, Row, Then
+from holdfast.store.memcached.wire import Reply, Request, Row, Then
 
 __all__ = ["Flagged", "PlainMemcached"]
 
 _NO_CAS = b"0"  # what a server says that keeps none
-_REST = 5.0  # seconds in which a server that did not answer in time is not asked again
 
 
 class PlainMemcached:
@@ -64,8 +60,7 @@ class PlainMemcached:
         self.name = "memcached://" + ",".join(map(str, self._places.all))
         self._timeout = timeout
         self._clock = clock
-        self._links = PerProcess(self.name, lambda: Links(Access()), Links.close)
-        self._resting: dict[Node, float] = {}
+        self._servers = Servers(self.name, timeout)
 
     def get(self, key: str, *, within: str = "") -> Flagged | None:
         """Return the value under `key`, or None if it is missing.
@@ -75,7 +70,7 @@ class PlainMemcached:
             within: The mark of the group that it belongs to; see `clear`.
         """
         _, row = self._look(key, within)
-        return None if row is None else Flagged(row.value, row.flags)
+        return None if row is None else Flagged(row.value, row.flags, row.cas)
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """Keep `value` under `key`; its flags are those of a `Flagged`, else 0."""
@@ -98,12 +93,17 @@ class PlainMemcached:
         *,
         within: str = "",
     ) -> bool:
-        """Write `new` only if `key` holds exactly `old`, of the same flags if it is `Flagged`."""
+        """Write `new` only if `key` holds exactly `old`, of the same flags if it is `Flagged`.
+
+        What `get` returned is written over without another look, unless others wrote meanwhile.
+        """
         nodes = self._nodes(key)
         where = self._look(key, within)[0] if self._places.copies else nodes
         removes = new is None or (ttl is not None and ttl <= 0)
         value = b"" if new is None or removes else new
         mark = GONE if removes else mark_of(value, ttl, self._clock())
+        if self._wrote_over(key, old, Flagged(value, mark[0]), mark, within):
+            return True
         holds = False
 
         def over(reply: Reply) -> Request | None:
@@ -121,7 +121,7 @@ class PlainMemcached:
 
         until = monotonic() + self._timeout
         while monotonic() <= until:
-            node, reply = self._ask(where, fetch(key, within), then=over)
+            node, reply = self._servers.ask(where, fetch(key, within), then=over)
             if isinstance(reply, dict) or reply == wire.STORED:
                 break
             # The server did nothing: another was quicker. But what he wrote may be `old` again.
@@ -133,6 +133,28 @@ class PlainMemcached:
             with suppress(StoreError):  # as in `_tell`: one that was reached is enough
                 self._tell(others, more)
         return holds
+
+    def _wrote_over(
+        self, key: str, old: bytes | None, new: Flagged, mark: tuple[int, int], within: str
+    ) -> bool:
+        """Write over the very row that `old` was read from; return whether it is still that one."""
+        seen = int(old.cas or _NO_CAS) if isinstance(old, Flagged) else 0
+        if not seen or self._places.copies:
+            return False
+        replies: list[Reply] = []
+
+        def note(reply: Reply) -> None:
+            replies.append(reply)
+
+        over, look = wire.cas(key, new, mark, b"%d" % seen), fetch(within, "") if within else None
+        _, last = self._servers.ask(self._nodes(key), over, once=True, also=look, then=note)
+        if replies != [wire.STORED]:
+            return False
+        _, cleared = found(last, within, "")
+        if cleared is None or int(cleared.cas) < seen:
+            return True
+        self.swap(key, new, None)  # the group was cleared before we wrote
+        return False
 
     def count(self, key: str, by: int = 1) -> int | None:
         """Add `by` to the number under `key`, never below 0; return it, or None where none is."""
@@ -172,7 +194,7 @@ class PlainMemcached:
 
     def close(self) -> None:
         """Let go of the connections; twice is fine."""
-        self._links.close()
+        self._servers.close()
 
     def _nodes(self, key: str) -> Sequence[Node]:
         return self._places.of(checked(key))
@@ -181,12 +203,12 @@ class PlainMemcached:
         """Return the servers that keep the value under `key`, or would, and the value."""
         nodes = self._nodes(key)
         if not self._places.copies:
-            return nodes, found(self._ask(nodes, fetch(key, within))[1], key, within)[0]
+            return nodes, found(self._servers.ask(nodes, fetch(key, within))[1], key, within)[0]
         reached: list[Node] = []
         fault: StoreError | None = None
         for node in nodes:
             try:
-                _, reply = self._ask((node,), fetch(key, within))
+                _, reply = self._servers.ask((node,), fetch(key, within))
             except StoreError as error:
                 fault = error
                 continue
@@ -204,7 +226,7 @@ class PlainMemcached:
         fault: StoreError | None = None
         for node in self._places.all:
             try:
-                replies.append(self._ask((node,), request, then=then))
+                replies.append(self._servers.ask((node,), request, then=then))
             except StoreError as error:
                 fault = error
         if fault is not None:
@@ -218,65 +240,14 @@ class PlainMemcached:
             StoreError: There is none.
         """
         if not self._places.copies:
-            return [self._ask(nodes, request, once=once)[1]]
+            return [self._servers.ask(nodes, request, once=once)[1]]
         replies: list[Reply] = []
         fault: StoreError | None = None
         for node in nodes:
             try:
-                replies.append(self._ask((node,), request, once=once)[1])
+                replies.append(self._servers.ask((node,), request, once=once)[1])
             except StoreError as error:
                 fault = error
         if not replies and fault is not None:
             raise fault
         return replies
-
-    def _ask(
-        self,
-        nodes: Sequence[Node],
-        request: Request,
-        *,
-        once: bool = False,
-        then: Then | None = None,
-    ) -> tuple[Node, Reply]:
-        """Return the first server that can be reached, and its last reply.
-
-        What is asked `once` or by `then` must not be done twice.
-
-        Raises:
-            StoreError: None can, or the connection was lost on the way.
-        """
-        until = monotonic() + self._timeout
-        error: StoreError = StoreUnavailable(self.name, "did not answer lately")
-        for node in nodes:
-            if self._rests(node):
-                continue
-            asked = [request]
-
-            def go_on(reply: Reply, asked: list[Request] = asked) -> Request | None:
-                more = None if isinstance(reply, Refusal) or then is None else then(reply)
-                asked.extend(() if more is None else (more,))
-                return more
-
-            links = self._links.here()
-
-            try:
-                last = drive(links.ask(node, asked[:], until, go_on if then else None))[-1]
-            except (Fault, Refusal) as fault:
-                error = self._error(node, fault, once=once or len(asked) > 1)
-                if isinstance(fault, Unreached) and len(asked) == 1:
-                    continue  # it was not asked: the next may keep the key meanwhile
-                raise error from error.__cause__
-            if isinstance(last, Refusal):
-                raise self._error(node, last, size=len(asked[-1].data))
-            return node, last
-        raise error from error.__cause__
-
-    def _error(
-        self, node: Node, fault: Fault | Refusal, *, once: bool = False, size: int = 0
-    ) -> StoreError:
-        if isinstance(fault.__cause__, TimeoutError):
-            self._resting[node] = monotonic() + _REST
-        return translated(self.name, node, fault, self._timeout, once=once, size=size)
-
-    def _rests(self, node: Node) -> bool:
-        return bool(self._resting) and self._resting.get(node, 0.0) > monotonic()

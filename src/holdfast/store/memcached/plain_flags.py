@@ -27,13 +27,16 @@ class Flagged(bytes):
 
     Attributes:
         flags: The number; 0 where nobody said.
+        cas: What the server calls this very write, where it was read from one.
     """
 
     flags: int
+    cas: bytes
 
-    def __new__(cls, data: bytes, flags: int = 0) -> Self:
+    def __new__(cls, data: bytes, flags: int = 0, cas: bytes = b"") -> Self:
         made = super().__new__(cls, data)
         made.flags = flags
+        made.cas = cas
         return made
 
 

@@ -43,11 +43,12 @@ class PlainRedis:
     def __init__(self, client: Client) -> None:
         self.name = _name(client)
         self._client: Any = client
+        self._faults = _Faults(self.name)
 
     def get(self, key: str) -> bytes | None:
         """See `PlainStore`."""
         _check(key)
-        with self._faults():
+        with self._faults:
             found = self._client.execute_command("GET", key, **{NEVER_DECODE: True})
         return found if found is None else bytes(found)
 
@@ -57,13 +58,13 @@ class PlainRedis:
             self.delete(key)
             return
         _check(key)
-        with self._faults():
+        with self._faults:
             self._client.execute_command("SET", key, value, *px(ttl))
 
     def delete(self, key: str) -> bool:
         """See `PlainStore`."""
         _check(key)
-        with self._faults():
+        with self._faults:
             return bool(self._client.delete(key))
 
     def swap(
@@ -84,7 +85,7 @@ class PlainRedis:
         return new is not None and new != old and self.get(key) == new
 
     def _swapped(self, key: str, old: bytes | None, new: bytes | None, ttl: float | None) -> bool:
-        with self._faults():
+        with self._faults:
             if old is None:
                 words: Words = ("SET", key, new or b"", *px(ttl), "NX")
                 return bool(self._client.execute_command(*words))
@@ -105,7 +106,7 @@ class PlainRedis:
         found: dict[str, float | None] = {}
         for key in keys:
             _check(key)
-            with self._faults():
+            with self._faults:
                 left = self._client.execute_command("PTTL", key)
             if left != _GONE:
                 found[key] = None if left == -1 else left / 1000
@@ -116,7 +117,7 @@ class PlainRedis:
         count = 0
         keys = self._raw(prefix)
         while some := list(itertools.islice(keys, _MANY)):
-            with self._faults():
+            with self._faults:
                 count += self._client.delete(*some)
         return count
 
@@ -124,7 +125,7 @@ class PlainRedis:
         seen: set[Any] = set()  # SCAN may tell a key twice
         pages = self._client.scan_iter(match=f"{prefix.translate(_GLOB)}*", count=1000)
         while True:
-            with self._faults():
+            with self._faults:
                 raw = next(pages, None)
             if raw is None:
                 return
@@ -135,12 +136,19 @@ class PlainRedis:
     def close(self) -> None:
         """Do nothing: the client may be used by others."""
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except FAULTS as error:
-            raise translated(self.name, _TIMEOUT, error) from error
+
+class _Faults:
+    """Translates what goes wrong, in this one place."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, FAULTS):
+            raise translated(self._name, _TIMEOUT, error) from error
 
 
 def client_of(url: str) -> redis.Redis:

@@ -167,6 +167,11 @@ class MemcachedNamespaceManager(NamespaceManager):
             raise KeyError(key)
         return value
 
+    def recall(self, key: Any) -> Any:
+        name = self._format_key(key)
+        data = self._seen.get(name)
+        return None if data is None else self.mc.decoded(data, name)
+
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
         name = self._format_key(key)
         done: bool = self.mc.store.swap(
