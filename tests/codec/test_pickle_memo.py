@@ -40,6 +40,8 @@ HUGE = {
     "with a sign": b"]p+99999999\n.",
     "with an underscore": b"]p9_999_999_9\n.",
     "behind text": b"X\x01\0\0\0a0V\nS'.'\ncos\nx\n]r\xff\xff\xff\x7f.",
+    "bytes to come": b"\x96\xff\xff\xff\xff\x0f\0\0\0.",
+    "more than any memory": b"\x96decimal\n.",
     "in a frame": b"\x80\x04\x95\x07\0\0\0\0\0\0\0]r\xff\xff\xff\x00.",
 }
 

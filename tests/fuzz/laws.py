@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fuzz import codings, cookies, forms, kvs_records, records, seals, storables, visits
+from fuzz import (
+    beaker_cookies,
+    codings,
+    cookies,
+    forms,
+    kvs_records,
+    pickles,
+    records,
+    seals,
+    storables,
+    visits,
+)
 
 __all__ = ["LAWS", "Law"]
 
@@ -30,6 +41,8 @@ LAWS = {
     "json": Law(codings.jsons, codings.JSONS),
     "storable": Law(storables.storables, storables.STORABLES),
     "kvs": Law(kvs_records.kvs_records, kvs_records.RECORDS),
+    "pickle": Law(pickles.pickles, pickles.PICKLES),
+    "beaker": Law(beaker_cookies.beaker_cookies, beaker_cookies.BEAKER_HEADERS),
     "zlib": Law(codings.zlibs, codings.STREAMS),
     "fields": Law(forms.fields, forms.FIELDS),
     "bodies": Law(forms.bodies, forms.BODIES),

@@ -1,8 +1,9 @@
 """The memo of a pickle: how much memory its numbers ask for, before it is read.
 
 Law: pure; nothing is unpickled. The standard library makes room for the largest number a pickle
-gives to a value, so that ten bytes can ask for 64 GB. What a pickler writes has no number that is
-larger than the pickle is long; up to 65535 it does not matter.
+gives to a value, and for as many bytes as one says will follow, so that ten bytes can ask for
+64 GB. What a pickler writes has no number that is larger than the pickle is long; up to 65535 it
+does not matter.
 """
 
 import re
@@ -25,7 +26,7 @@ _COUNTED = {
 }
 _LINES = {**dict.fromkeys(b"ILSVFgPp", 1), **dict.fromkeys(b"ci", 2)}
 _BARE = frozenset(b"\x97\x98N\x88\x89]ael)t\x85\x86\x87}dsu\x8f\x90\x9102(1\x94\x93Rbo\x81\x92Q")
-_PUT_LINE, _PUT_LONG = b"pr"
+_PUT_LINE, _PUT_LONG, _BYTEARRAY = b"pr\x96"
 _DIGITS = 10
 
 
@@ -69,7 +70,7 @@ def check_memo(data: bytes) -> None:
             continue
         if code in _COUNTED:
             width = _COUNTED[code]
-            at += width + int.from_bytes(data[at : at + width], "little")
+            at += width + _count(data[at : at + width], end, code)
         elif code in _FIXED:
             start, at = at, at + _FIXED[code]
             if code == _PUT_LONG and int.from_bytes(data[start:at], "little") > end:
@@ -82,6 +83,13 @@ def check_memo(data: bytes) -> None:
                 raise _error()
         else:
             return  # the end, or where the unpickler stops with an error
+
+
+def _count(octets: bytes, end: int, code: int) -> int:
+    count = int.from_bytes(octets, "little")
+    if count > end and code == _BYTEARRAY:
+        raise _error()  # there is room for it before anything is read
+    return count
 
 
 def _is_number(line: bytes, largest: int) -> bool:
