@@ -1,13 +1,16 @@
 """The code of the documents, completed: it says the same on the genuine library and on ours."""
 
+import json
 import os
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from compat.seeds import genuine, ours
+from compat.test_kvs_document import CACHE, COOKIE, HEADER, INCLUDES, MOCK, SITE
 from holdfast.compat.beaker.session import Session
 from servers.memcached import MemcachedServer, run_memcached
 from servers.redis import RedisServer
@@ -74,6 +77,24 @@ def test_the_code_of_pyckets_document(
         "200 ['only once', None] 0",
         "",
     ]
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_the_settings_of_pyramid_kvs_document(redis_server: RedisServer) -> None:
+    # those with "type" are errors in the genuine library, which the document does not know of
+    texts = [
+        f"pyramid.includes =\n    {INCLUDES.get(text, 'pyramid_kvs')}\n{text}"
+        for text in (CACHE, COOKIE, HEADER, MOCK)
+    ]
+    arguments = (json.dumps(texts), redis_server.port, "no memcached")
+    said = []
+    for run in (genuine, lambda *given: ours("pyramid_kvs", *given)):
+        with redis.Redis(port=redis_server.port, db=12) as client:
+            client.flushdb()
+        said.append(json.loads(run(SITE, *arguments)))
+    assert said[1] == said[0]
+    assert said[1][:2] == [[{"cache": None}, None], [{"cache": [1, "two"]}, None]]
 
 
 def test_the_scripts_of_users_that_remove_old_files(tmp_path: Path) -> None:
