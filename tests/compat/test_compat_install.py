@@ -142,6 +142,14 @@ def test_a_command_runs_with_the_names_installed_and_so_do_its_children() -> Non
     assert done.stdout.strip() == "holdfast.compat.beaker.util", done.stderr
 
 
+def test_the_command_is_the_one_beside_this_python() -> None:
+    command = ["python", "-c", "import sys; print(sys.prefix)"]
+    done = run(
+        sys.executable, "-m", "holdfast.compat", "beaker", "--", *command, PATH="/usr/bin:/bin"
+    )
+    assert done.stdout.strip() == sys.prefix, done.stderr
+
+
 def test_the_exit_status_of_the_command_is_its_own() -> None:
     command = [sys.executable, "-c", "raise SystemExit(7)"]
     assert run(sys.executable, "-m", "holdfast.compat", "beaker", "--", *command).returncode == 7

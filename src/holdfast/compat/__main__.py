@@ -1,7 +1,8 @@
 """`python -m holdfast.compat NAMES -- COMMAND`: run a program on Holdfast without touching it.
 
 Law: it sets the environment that `hook.py` reads, in this process and all its children, and becomes
-the command.
+the command: the one beside this Python, where there is one. Another Python may not have Holdfast,
+and would run on the genuine library without a word.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from holdfast.compat.settings import UNSAFE
 __all__ = ["environment", "main"]
 
 _HOOK = "holdfast-compat.pth"
+_BESIDE = str(Path(sys.executable).parent)
 
 
 def main() -> None:
@@ -50,11 +52,11 @@ def main() -> None:
             parser.error(f"no library {name.strip()!r} to stand in for: choose {', '.join(NAMES)}")
     if not _is_hooked():
         parser.error(f"{_HOOK} is in no folder of packages: install holdfast with pip")
-    program = shutil.which(command[0])
+    program = shutil.which(command[0], path=_BESIDE) or shutil.which(command[0])
     if program is None:
         parser.error(f"{command[0]}: no such command")
     asked = environment(given.names, given.allow, given.unsafe, old_form=given.old_form)
-    os.execve(program, list(command), {**os.environ, **asked})  # noqa: S606 - what the user typed
+    os.execve(program, [program, *command[1:]], {**os.environ, **asked})  # noqa: S606 - what the user typed
 
 
 def environment(

@@ -26,7 +26,7 @@ __all__ = ["MongoNamespaceManager", "MongoSynchronizer"]
 _SWEEP = 60.0  # seconds between two looks for what is over
 
 
-_need_driver = partial(need, "pymongo", "ext:mongodb", "mongodb")
+_need_driver = partial(need, "pymongo", "ext:mongodb", "mongodb", since="AsyncMongoClient")
 
 
 class _InDatabase:

@@ -48,8 +48,9 @@ class SqlaNamespaceManager(OneRow):
 
     @classmethod
     def _init_dependencies(cls) -> None:
-        # which needs greenlet, as the store does
-        need("sqlalchemy.ext.asyncio", "ext:sqla or ext:database", "sqlalchemy")
+        kind = "ext:sqla or ext:database"
+        need("sqlalchemy", kind, "sqlalchemy", since="QueuePool")
+        need("sqlalchemy.ext.asyncio", kind, "sqlalchemy")  # needs greenlet, as the store does
 
     def __init__(
         self,
