@@ -26,6 +26,8 @@ UNSAFE = {
 
 _log = logging.getLogger("holdfast.compat")
 _id = re.compile(r"([0-9a-f]{6})[0-9a-f]{18,}")
+_breaks = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_MOST_REASONS = 1000
 refused: Counter[str] = Counter()
 """Records that were not read, by reason, since the process began; they count as not found."""
 
@@ -81,8 +83,15 @@ def configure(
 def tell(reason: str, where: str) -> None:
     """Count a record that cannot be read, and log it: it is as if it were not there.
 
-    Ids of sessions open them, so of what looks like one the log has the beginning only.
+    Ids of sessions open them, so of what looks like one the log has the beginning only. A key may
+    be what a visitor wrote: it is one line there, and reasons with keys in them do not fill memory.
     """
     reason = _id.sub(r"\1...", reason)
-    refused[reason] += 1
-    _log.warning("%s: %s", _id.sub(r"\1...", where), reason)
+    full = len(refused) >= _MOST_REASONS and reason not in refused
+    refused["other reasons" if full else reason] += 1
+    where = _id.sub(r"\1...", where)
+    _log.warning("%s: %s", *(_breaks.sub(_escaped, text) for text in (where, reason)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return repr(found.group())[1:-1]
