@@ -21,7 +21,6 @@ from holdfast.compat.beaker.ext.redisclusternm import (
 )
 from holdfast.compat.beaker.ext.redisnm import RedisNamespaceManager, RedisSynchronizer
 from holdfast.errors import CodecError, ConfigError, StoreUnavailable
-from servers.redis import RedisServer
 from servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.server
@@ -40,11 +39,8 @@ def _clients() -> Iterator[None]:
 
 
 @pytest.fixture
-def url(redis_server: RedisServer) -> Iterator[str]:
-    url = f"{redis_server.url}/5"
-    yield url
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
+def url(redis_database: str) -> str:
+    return redis_database
 
 
 def test_keys_are_those_of_beaker(url: str) -> None:

@@ -13,7 +13,6 @@ from holdfast.compat.migrate import LeftOut, Migration, Outcome, Report
 from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.store.abilities import CanScan, CanTellTtl
 from holdfast.store.registry import open_store
-from servers.redis import RedisServer
 
 ALL_SORTS = {"a:1": b"", "b": bytes(range(256)), "c" * 200: b"x" * 70_000}
 
@@ -108,12 +107,11 @@ def test_wrong_urls_name_the_fix(source: str, target: str, message: str) -> None
 
 
 @pytest.mark.server
-def test_to_redis_and_back_with_the_times(redis_server: RedisServer, tmp_path: Path) -> None:
-    far = f"{redis_server.url}/5"
+def test_to_redis_and_back_with_the_times(redis_database: str, tmp_path: Path) -> None:
     with open_store(f"sqlite:///{tmp_path}/a.db") as store:
         store.put_many({f"copy:{number}": b"v%d" % number for number in range(1200)}, ttl=1000)
-    assert migrated(f"sqlite:///{tmp_path}/a.db", far).counts == {Outcome.WRITTEN: 1200}
-    assert migrated(far, f"sqlite:///{tmp_path}/b.db").counts == {Outcome.WRITTEN: 1200}
+    assert migrated(f"sqlite:///{tmp_path}/a.db", redis_database).counts == {Outcome.WRITTEN: 1200}
+    assert migrated(redis_database, f"sqlite:///{tmp_path}/b.db").counts == {Outcome.WRITTEN: 1200}
     with open_store(f"sqlite:///{tmp_path}/b.db") as store:
         assert isinstance(store, CanTellTtl)
         found = store.remaining([f"copy:{number}" for number in range(1200)])

@@ -105,6 +105,22 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture
+def redis_database(redis_server: RedisServer) -> Iterator[str]:
+    """Give the URL of a database of the plain Redis that holds nothing of others."""
+    url = f"{redis_server.url}/15"
+    _empty(url)
+    yield url
+    _empty(url)
+
+
+def _empty(url: str) -> None:
+    import redis  # noqa: PLC0415 - a driver
+
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
 @pytest.fixture(scope="session")
 def redis_tls() -> Iterator[RedisServer]:
     """A Redis that speaks TLS alone, with one user."""

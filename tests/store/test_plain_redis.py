@@ -22,10 +22,9 @@ class TestPlainRedis(PlainSuite):
     """One server."""
 
     @pytest.fixture
-    def client(self, redis_server: RedisServer) -> Iterator[redis.Redis]:
-        with client_of(f"{redis_server.url}/9") as client:
+    def client(self, redis_database: str) -> Iterator[redis.Redis]:
+        with client_of(redis_database) as client:
             yield client
-            client.flushdb()
 
     @pytest.fixture
     def store(self, client: redis.Redis) -> PlainRedis:
@@ -100,11 +99,10 @@ class TestDecodingClient(PlainSuite):
     """A client that was made to decode what it reads gives bytes still."""
 
     @pytest.fixture
-    def store(self, redis_server: RedisServer) -> Iterator[PlainRedis]:
-        url = f"unix://{redis_server.socket}?db=8"
+    def store(self, redis_server: RedisServer, redis_database: str) -> Iterator[PlainRedis]:
+        url = f"unix://{redis_server.socket}?db={redis_database.rpartition('/')[2]}"
         with redis.StrictRedis.from_url(url, decode_responses=True) as client:
             yield PlainRedis(client)
-            client.flushdb()
 
 
 @pytest.mark.slow
