@@ -117,7 +117,12 @@ def test_a_session_that_is_gone_is_not_made_again(asked: list[str]) -> None:
 
 def test_a_request_on_sql_reads_once_and_writes_once(tmp_path: Any) -> None:
     url = f"sqlite:///{tmp_path}/sessions.db"
-    options = {"type": "ext:database", "url": url, "lock_dir": str(tmp_path), "use_cookies": False}
+    options: dict[str, Any] = {
+        "type": "ext:database",
+        "url": url,
+        "lock_dir": str(tmp_path),
+        "use_cookies": False,
+    }
     first = Session({}, **options)
     first.save()
     said: list[str] = []

@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.util import parse_cache_config_options
 
-__all__ = ["CacheMiddleware", "beaker_cache", "hand_out", "paste_proxy"]
+__all__ = ["CacheMiddleware", "beaker_cache", "paste_proxy", "register"]
 
 
 def paste_proxy(name: str) -> Any:
@@ -21,12 +21,10 @@ def paste_proxy(name: str) -> Any:
     return None
 
 
-def hand_out(environ: dict[str, Any], key: str, made: Any, proxy: Any) -> None:
-    """Give a request what was made for it, and Paste's registry, where there is one."""
-    registry = environ.get("paste.registry")
+def register(registry: Any, made: Any, proxy: Any) -> None:
+    """Tell Paste's registry what was made for a request, if it is in use."""
     if registry and registry.reglist:
         registry.register(proxy, made)
-    environ[key] = made
 
 
 beaker_cache: Any = paste_proxy("Cache Manager")
@@ -70,5 +68,6 @@ class CacheMiddleware:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        hand_out(environ, self.environ_key, self.cache_manager, self.cache)
+        environ[self.environ_key] = self.cache_manager
+        register(environ.get("paste.registry"), self.cache_manager, self.cache)
         return self.app(environ, start_response)

@@ -6,14 +6,15 @@ response begins, and only if the application has touched it.
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.caching_middleware import (
     CacheMiddleware,
     beaker_cache,
-    hand_out,
     paste_proxy,
+    register,
 )
 from holdfast.compat.beaker.session import Session, SessionObject
 from holdfast.compat.beaker.util import (
@@ -90,23 +91,33 @@ class SessionMiddleware:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         session = SessionObject(environ, **self.options)
-        hand_out(environ, self.environ_key, session, self.session)
+        environ[self.environ_key] = session
         environ["beaker.get_session"] = self._get_session
-        name = self.options.get("webtest_varname")
-        if name is not None and "paste.testing_variables" in environ:
-            environ["paste.testing_variables"][name] = session
+        if "paste.registry" in environ:
+            register(environ["paste.registry"], session, self.session)
+        if "paste.testing_variables" in environ and "webtest_varname" in self.options:
+            environ["paste.testing_variables"][self.options["webtest_varname"]] = session
 
-        def begin(status: str, headers: list[Any], exc_info: Any = None) -> Any:
-            cookie = session.settled()
-            if cookie:
-                headers.append(("Set-cookie", cookie))
-            return start_response(status, headers, exc_info)
-
-        return self.wrap_app(environ, begin)
+        # No function in here: its annotations would be made for each request.
+        return self.wrap_app(environ, partial(_begin, session, start_response))
 
     def _get_session(self) -> Session:
         """Return a new session that knows no cookie."""
         return Session({}, **{**self.options, "use_cookies": False})
+
+
+def _begin(
+    session: SessionObject,
+    start_response: Callable[..., Any],
+    status: str,
+    headers: list[Any],
+    exc_info: Any = None,
+) -> Any:
+    """Begin the response, with the cookie that the session asks for."""
+    cookie = session.settled()
+    if cookie:
+        headers.append(("Set-cookie", cookie))
+    return start_response(status, headers, exc_info)
 
 
 def _without_prefix(given: Any) -> dict[str, Any]:

@@ -22,7 +22,11 @@ class SessionObject:
     """
 
     def __init__(self, environ: Any, **params: Any) -> None:
-        self.__dict__.update(_params=params, _environ=environ, _sess=None, _headers={})
+        own = self.__dict__
+        own["_params"] = params
+        own["_environ"] = environ
+        own["_sess"] = None
+        own["_headers"] = {}
 
     def _session(self) -> Any:
         """Return the session itself, which is made now if it was not before."""
@@ -91,7 +95,7 @@ class SessionObject:
 
     def settled(self) -> str | None:
         """Keep what is to be kept if the session was touched; return what Set-Cookie must say."""
-        if not self.accessed():
+        if self.__dict__["_sess"] is None:
             return None
         self.persist()
         request = self.__dict__["_headers"]
