@@ -129,6 +129,7 @@ def test_a_server_that_is_gone_is_an_error_without_its_password() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_killed_in_the_midst_the_next_run_completes_it(tmp_path: Path) -> None:
     source, target = f"sqlite:///{tmp_path}/a.db", f"file:///{tmp_path}/b"
     with open_store(source) as store:

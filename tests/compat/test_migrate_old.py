@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from compat.seeds import genuine
 from holdfast.codec.json import Json
 from holdfast.compat import configure, refused
 from holdfast.compat.beaker.ext.memcached import MemcachedNamespaceManager
+from holdfast.compat.beaker.session import Session
 from holdfast.compat.migrate import LeftOut, Migration, Outcome, Report
+from holdfast.compat.settings import current
 from holdfast.compat.values import MARK
 from holdfast.errors import ConfigError
 from holdfast.store.dbm.plain import PlainDbm
@@ -173,6 +176,54 @@ def test_a_damaged_target_and_another_value_there_are_told(tmp_path: Path) -> No
     assert report.counts == {Outcome.THERE: 1, Outcome.WRITTEN: 1, Outcome.LEFT_OUT: 1}
 
 
+@pytest.mark.parametrize("kind", ["file", "dbm"])
+def test_an_application_that_goes_on_meanwhile_loses_nothing(tmp_path: Path, kind: str) -> None:
+    options: dict[str, Any] = {"type": kind, "data_dir": str(tmp_path), "use_cookies": False}
+    first = Session({}, **options)
+    first["n"] = 0
+    first.save()
+    url, over = f"beaker+{kind}:///{tmp_path}", threading.Event()
+
+    def back_and_forth() -> None:
+        while not over.is_set():
+            configure(old_form=not current().old_form)
+            migrated(url, url)
+
+    other = threading.Thread(target=back_and_forth)
+    other.start()
+    try:
+        for _ in range(60):
+            session = Session({}, id=first.id, **options)
+            session["n"] += 1
+            session.save()
+    finally:
+        over.set()
+        other.join()
+    assert Session({}, id=first.id, **options)["n"] == 60
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {"session": "eyJh" + "W1tb" * 40_000},
+        {"session": {"_accessed_time": 10**400, "_creation_time": float("nan")}},
+        {"session": {"_accessed_time": True}},
+        {"session": b"\xff\xfe"},
+        {"session": None, "k": (10**400, float("inf"), 1)},
+        {("a", 1): "b", 7: ("x", "y", "z")},
+    ],
+    ids=["deep", "times", "flag", "bytes", "none", "keys"],
+)
+def test_odd_values_end_no_run(tmp_path: Path, session: Any) -> None:
+    files = PlainFiles(tmp_path / "a" / "container_file")
+    files.put("odd", pickle.dumps(session))
+    files.put("good", pickle.dumps({"session": {"n": 1}}))
+    source = f"beaker+file:///{tmp_path}/a"
+    for target in (f"beaker+dbm:///{tmp_path}/b", f"sqlite:///{tmp_path}/c.db", source):
+        report, _ = migrated(source, target, timeout=60.0)
+        assert report.done >= 2
+
+
 def test_encrypted_sessions_travel_as_they_are(tmp_path: Path) -> None:
     script = """
 from beaker.session import Session
@@ -275,6 +326,7 @@ def test_mongodb_both_ways_and_memcached_as_a_target(
 def test_pycket_and_kvs_in_place_keep_their_time(redis_server: RedisServer) -> None:
     client: Any = redis.Redis.from_url(f"{redis_server.url}/8")
     client.flushdb()
+    client.rpush("a list of others", "x")
     client.set(
         "b0d5", pickle.dumps({"user": "ada", "at": datetime(2020, 1, 2, tzinfo=UTC)}), ex=900
     )
@@ -289,7 +341,9 @@ def test_pycket_and_kvs_in_place_keep_their_time(redis_server: RedisServer) -> N
     assert 700 < client.ttl("session::old") <= 800
     pycket = f"pycket+{redis_server.url}/8"
     client.delete("session::tok", "session::old", "session::bad")
-    assert migrated(pycket, pycket)[0].counts == {Outcome.WRITTEN: 1}
+    found, told = migrated(pycket, pycket)
+    assert found.counts == {Outcome.WRITTEN: 1, Outcome.LEFT_OUT: 1}
+    assert told[0] == LeftOut("a list of others", "no value of pycket")
     assert client.get("b0d5").startswith(MARK)
     assert 700 < client.ttl("b0d5") <= 900
     with pytest.raises(ConfigError, match="same library"):

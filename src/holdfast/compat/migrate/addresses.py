@@ -10,16 +10,14 @@ from urllib.parse import parse_qsl, urlencode
 
 from holdfast.codec.json import Json
 from holdfast.compat.migrate.keys import Databases, Form, Keys
+from holdfast.compat.migrate.locks import LockedFiles
 from holdfast.compat.migrate.memcached import Memcached
 from holdfast.compat.migrate.pieces import SESSION, Piece, session_data
 from holdfast.compat.migrate.places import Place
 from holdfast.compat.migrate.whole import Whole
-from holdfast.compat.pyramid_kvs import records
-from holdfast.compat.pyramid_kvs.serializer import serializer
 from holdfast.compat.values import decode, encode
 from holdfast.errors import CodecError, ConfigError
 from holdfast.store.address import parse
-from holdfast.store.file.plain import PlainFiles
 
 __all__ = ["OLD", "Target", "is_old", "open_place"]
 
@@ -75,14 +73,15 @@ def _no_more(options: Mapping[str, str], *known: str) -> None:
 
 
 def _file(url: str, options: dict[str, str], _target: bool) -> Place:
-    _no_more(options)
-    folder = parse(url, {}, OLD).disk_path("data_dir")
-    return Whole(PlainFiles(f"{folder}/container_file"), "file")
+    _no_more(options, "lock_dir")
+    folder = parse(url, {}, OLD).disk_path("data_dir") + "/container_file"
+    return Whole(LockedFiles(folder, options.get("lock_dir", f"{folder}_lock")), "file")
 
 
 def _dbm(url: str, options: dict[str, str], _target: bool) -> Place:
-    _no_more(options)
-    return Databases(parse(url, {}, OLD).disk_path("data_dir") + "/container_dbm")
+    _no_more(options, "lock_dir")
+    folder = parse(url, {}, OLD).disk_path("data_dir") + "/container_dbm"
+    return Databases(folder, options.get("lock_dir", f"{folder}_lock"))
 
 
 def _sql(url: str, options: dict[str, str], target: bool) -> Place:
@@ -159,6 +158,9 @@ def _pycket(url: str, options: dict[str, str], _target: bool) -> Place:
 
 
 def _kvs(url: str, options: dict[str, str], _target: bool) -> Place:
+    from holdfast.compat.pyramid_kvs import records  # noqa: PLC0415 - needs Pyramid
+    from holdfast.compat.pyramid_kvs.serializer import serializer  # noqa: PLC0415 - the same
+
     prefix, codec = options.pop("key_prefix", "session::"), options.pop("codec", "json")
     writer = serializer(codec)
 

@@ -5,11 +5,13 @@ to read it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from os.path import dirname
 from typing import Any
 
 from holdfast.compat.beaker.util import verify_directory
+from holdfast.compat.migrate.locks import locked
 from holdfast.compat.migrate.pieces import Piece, refreshed
 from holdfast.compat.migrate.places import (
     DIFFERS,
@@ -22,7 +24,7 @@ from holdfast.compat.migrate.places import (
 )
 from holdfast.compat.migrate.report import Outcome, Report
 from holdfast.compat.values import decode, encode
-from holdfast.errors import CodecError, KeyRejected, StoreTimeout
+from holdfast.errors import CodecError, KeyRejected, StoreTimeout, StoreUnavailable
 from holdfast.store.abilities import CanTellTtl
 from holdfast.store.dbm.plain import PlainDbm
 from holdfast.store.file.plain import PlainFiles
@@ -94,21 +96,32 @@ class Keys:
         return self._store.scan(self._form.prefix)
 
     def pieces(self, name: str, report: Report) -> Iterator[Piece]:
-        found = self._form.split(name)
-        if found is None:
+        found = self._read(name, report)
+        if found is not None:
+            yield found[1]
+
+    def _read(self, name: str, report: Report) -> tuple[bytes, Piece] | None:
+        """Return the bytes and the value of a name; None, and count why, where there is none."""
+        parts = self._form.split(name)
+        try:
+            raw = None if parts is None else self._store.get(name)
+        except StoreUnavailable as error:
+            if "WRONGTYPE" not in str(error.__cause__):
+                raise
+            parts = raw = None  # a list or the like, in the same Redis
+        if parts is None:
             report.leave(name, f"no value of {self.library}")
-            return
-        raw = self._store.get(name)
+            return None
         gone, ttl = self._ttl(name)
         if raw is None or gone:
             report.add(Outcome.OVER)
-            return
+            return None
         try:
             value = self._form.load(raw)
         except CodecError as error:
             report.leave(name, UNREADABLE, why(error))
-            return
-        yield Piece(name, self.kind, *found, value, ttl)
+            return None
+        return raw, Piece(name, self.kind, *parts, value, ttl)
 
     def _ttl(self, name: str) -> tuple[bool, float | None]:
         """Return whether a value is gone, and how long it has left."""
@@ -119,23 +132,19 @@ class Keys:
 
     def renew(self, name: str, report: Report, *, dry: bool) -> None:
         for _ in range(TRIES):
-            raw = self._store.get(name)
-            for piece in self.pieces(name, report):
-                try:
-                    new = self._form.dump(piece)
-                except CodecError as error:
-                    report.leave(name, UNREADABLE, why(error))
-                    return
-                if new == raw:
-                    report.add(Outcome.THERE)
-                    return
-                if dry or self._store.swap(name, raw, new, piece.ttl):
-                    report.add(Outcome.WRITTEN)
-                    return
-                break
-            else:
-                return  # it was told why
-        raise StoreTimeout(self.name, f"others wrote at once, {TRIES} times; begin again")
+            found = self._read(name, report)
+            if found is None:
+                return
+            raw, piece = found
+            try:
+                new = self._form.dump(piece)
+            except CodecError as error:
+                report.leave(name, UNREADABLE, why(error))
+                return
+            if new == raw or dry or self._store.swap(name, raw, new, piece.ttl):
+                report.add(Outcome.THERE if new == raw else Outcome.WRITTEN)
+                return
+        raise self._busy()
 
     def take(self, some: Sequence[Timed], report: Report, *, replace: bool, dry: bool) -> None:
         for piece, ttl in some:
@@ -180,7 +189,10 @@ class Keys:
             if dry or self._store.swap(name, there, data, ttl):
                 report.add(Outcome.WRITTEN)
                 return
-        raise StoreTimeout(self.name, f"others wrote at once, {TRIES} times; begin again")
+        raise self._busy()
+
+    def _busy(self) -> StoreTimeout:
+        return StoreTimeout(self.name, f"others wrote at once, {TRIES} times; begin again")
 
     def _same(self, there: bytes, data: bytes) -> bool:
         if there == data:
@@ -196,11 +208,13 @@ class Databases:
 
     Args:
         folder: That of all of them, `container_dbm`.
+        locks: That of their lock files.
     """
 
     library, kind = "beaker", "dbm"
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, locks: str) -> None:
+        self._locks = locks
         self._files = [PlainFiles(folder, suffix=f".dbm{end}") for end in _ENDS]
         self.name = f"dbm:///{self._files[0].folder}"
 
@@ -227,8 +241,9 @@ class Databases:
 
     def renew(self, name: str, report: Report, *, dry: bool) -> None:
         rows = self._rows(name)
-        for row in list(rows.names()):
-            rows.renew(row, report, dry=dry)
+        with nullcontext() if dry else locked(self._locks, name):
+            for row in list(rows.names()):
+                rows.renew(row, report, dry=dry)
 
     def take(self, some: Sequence[Timed], report: Report, *, replace: bool, dry: bool) -> None:
         groups: dict[str, list[Timed]] = {}
@@ -240,12 +255,13 @@ class Databases:
                 ours = Piece(piece.name, "dbm", name, piece.key, refreshed(piece))
                 groups.setdefault(name, []).append((ours, ttl))
         for name, mine in groups.items():
-            if not dry:
-                verify_directory(dirname(self._files[0].path(name)))  # noqa: PTH120 - paths are text here
-            elif not PlainDbm(self._files[0].path(name)).filenames():
+            path = self._files[0].path(name)
+            if dry and not PlainDbm(path).filenames():
                 report.counts[Outcome.WRITTEN] += len(mine)
                 continue
-            self._rows(name).take(mine, report, replace=replace, dry=dry)
+            with nullcontext() if dry else locked(self._locks, name):
+                verify_directory(dirname(path))  # noqa: PTH120 - paths are text here
+                self._rows(name).take(mine, report, replace=replace, dry=dry)
 
 
 _ENDS = ("", ".dat", ".db", ".pag")  # what dbm modules add to the name

@@ -5,7 +5,6 @@ because a pickle in it asks for classes as any other does. What is encrypted sta
 """
 
 import json
-import math
 import re
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ __all__ = ["SESSION", "Piece", "age_left", "refreshed", "session_data", "times_o
 SESSION = "session"
 """The key that a session of Beaker has in its namespace."""
 
+_LATEST = 1e11  # seconds: no time of ours; NaN and infinity fail the comparison, too
 _MARGIN = 120  # seconds a record is kept beyond its timeout, as compat.beaker does
 _STOP = b"."
 _BEGINS = (b"\x80", b"(", b"}", b"c", b"]")  # of pickles of any protocol that hold a session
@@ -84,7 +84,7 @@ def _inside(data: bytes) -> Any:
     if data.startswith(b"{"):
         try:
             return json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return None
 
@@ -97,7 +97,9 @@ def refreshed(piece: Piece) -> Any:
     """
     value = piece.value
     if piece.kind == "tcjson":  # where a session is an object, and a cached value an array
-        value = _text_of(value) if piece.is_session else tuple(value)
+        if piece.is_session:
+            return _text_of(session_data(value) or {})
+        return tuple(value) if isinstance(value, list) else value
     if not piece.is_session or not isinstance(value, str | bytes):
         return value
     data = session_data(value)
@@ -141,8 +143,9 @@ def _cached_left(piece: Piece, now: float) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain and math.isfinite(value) else None  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if -_LATEST < value < _LATEST else None
 
 
 def times_of(data: Mapping[str, Any], now: float) -> tuple[float, float]:
