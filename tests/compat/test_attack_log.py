@@ -27,3 +27,10 @@ def test_reasons_with_keys_in_them_are_kept_up_to_a_thousand() -> None:
     settings.tell("7 is no key", "here")
     assert settings.refused["7 is no key"] == 2
     settings.refused.clear()
+
+
+def test_a_reason_is_no_longer_than_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    settings.tell("x" * 10_000, "y" * 10_000)
+    assert [len(reason) for reason in settings.refused] == [500]
+    assert len(caplog.messages[0]) < 1100
+    settings.refused.clear()

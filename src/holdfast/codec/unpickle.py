@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from functools import cache
 from typing import Any, Never
-from uuid import SafeUUID
 
 from holdfast.codec.pickle_memo import check_memo
 from holdfast.errors import CodecError
@@ -28,7 +27,7 @@ _PLAIN = "bool complex dict float frozenset int list object set str tuple"
 _DATES = "date datetime time"
 _OTHERS = """
     collections.Counter collections.OrderedDict collections.defaultdict collections.deque
-    datetime.timedelta datetime.timezone decimal.Decimal uuid.SafeUUID uuid.UUID zoneinfo.ZoneInfo
+    datetime.timedelta datetime.timezone decimal.Decimal uuid.UUID zoneinfo.ZoneInfo
 """
 _FACTORIES = frozenset(f"builtins.{name}" for name in _PLAIN.split())
 SAFE = frozenset(
@@ -71,7 +70,7 @@ def unpickle(data: bytes, allowed: Collection[str] = ()) -> object:
     except CodecError:
         raise
     except Exception as error:  # damaged pickles raise anything
-        raise CodecError(f"not a pickle: {error}", codec="pickle") from error
+        raise CodecError(f"not a pickle: {str(error)[:200]}", codec="pickle") from error
 
 
 class _Reader(pickle.Unpickler):
@@ -186,12 +185,6 @@ def _decimal(value: object = "0") -> Decimal:
     return made
 
 
-def _safe_uuid(value: object) -> SafeUUID:
-    if not isinstance(value, int | None):
-        raise CodecError("a SafeUUID is a number", codec="pickle")  # its own error has all of it
-    return SafeUUID(value)
-
-
 def _default(factory: object = None, *rest: Any) -> defaultdict[Any, Any]:
     real: Any = factory.real if isinstance(factory, _Sealed) else factory
     return defaultdict(real, *rest)
@@ -216,7 +209,6 @@ _STAND_INS = {
     "collections.defaultdict": _sealed(defaultdict, _default),
     "copyreg._reconstructor": _sealed(object, _instance),
     "decimal.Decimal": _sealed(Decimal, _decimal),
-    "uuid.SafeUUID": _sealed(SafeUUID, _safe_uuid),
 }
 _usual = {tuple(wanted.rsplit(".", 1)): stands for wanted, stands in _STAND_INS.items()}
 """The same by module and name; none of them has another name in Python 2."""

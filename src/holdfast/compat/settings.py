@@ -27,7 +27,7 @@ UNSAFE = {
 _log = logging.getLogger("holdfast.compat")
 _id = re.compile(r"([0-9a-f]{6})[0-9a-f]{18,}")
 _breaks = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_MOST_REASONS = 1000
+_MOST_REASONS, _LONGEST = 1000, 500
 refused: Counter[str] = Counter()
 """Records that were not read, by reason, since the process began; they count as not found."""
 
@@ -86,10 +86,9 @@ def tell(reason: str, where: str) -> None:
     Ids of sessions open them, so of what looks like one the log has the beginning only. A key may
     be what a visitor wrote: it is one line there, and reasons with keys in them do not fill memory.
     """
-    reason = _id.sub(r"\1...", reason)
+    reason, where = (_id.sub(r"\1...", text[:_LONGEST]) for text in (reason, where))
     full = len(refused) >= _MOST_REASONS and reason not in refused
     refused["other reasons" if full else reason] += 1
-    where = _id.sub(r"\1...", where)
     _log.warning("%s: %s", *(_breaks.sub(_escaped, text) for text in (where, reason)))
 
 
