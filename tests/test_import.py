@@ -41,6 +41,11 @@ def test_installing_the_old_libraries_loads_none_of_them() -> None:
     assert loaded(used, f"{OPTIONAL} ormsgpack holdfast.store.memcached") == "[]"
 
 
+def test_the_command_line_needs_no_framework_nor_driver() -> None:
+    names = "pyramid tornado redis sqlalchemy pymongo botocore google.cloud"
+    assert loaded("import holdfast.cli.commands", names) == "[]"
+
+
 def test_every_public_name_is_there() -> None:
     for name in holdfast.__all__:
         assert getattr(holdfast, name) is not None
