@@ -1,9 +1,12 @@
 """Nobody is logged out by moving to the native API: old cookies, migrated sessions, forgeries."""
 
+import base64
 import hashlib
 import hmac
 import json
 import pickle
+import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from compat.seeds import genuine
 from holdfast import Cookie, Sessions
 from holdfast.compat.carry import OldCookie, token_for
 from holdfast.compat.migrate import Migration, Outcome, Report
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, StoreUnavailable
 from holdfast.store.file.plain import PlainFiles
 from holdfast.store.memory import named
 from holdfast.store.registry import open_store
@@ -215,3 +218,55 @@ def test_the_new_cookie_counts_and_takes_the_old_one_along() -> None:
 def test_wrong_options_name_the_fix(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         OldCookie(Cookie(), **options)
+
+
+@pytest.mark.parametrize("library", ["beaker", "signed", "pycket", "kvs"])
+def test_any_cookie_header_is_a_token_of_ours_or_nothing(library: Any) -> None:
+    dice = random.Random(7)  # noqa: S311 - the same words each time
+    secret = SECRET if library in ("signed", "pycket") else None
+    transport = OldCookie(
+        Cookie(), library="beaker" if library == "signed" else library, secret=secret
+    )
+    name = transport.old
+    parts = [
+        name,
+        "=",
+        ";",
+        " ",
+        '"',
+        "2|1:0|10:1|",
+        "a" * 40,
+        "\xff",
+        "\0",
+        "__Host-sid",
+        ",",
+        "|",
+    ]
+    for _ in range(3000):
+        raw = "".join(dice.choices(parts, k=dice.randint(1, 12)))
+        token, expire, _event = transport.read(raw)
+        assert set(expire) <= {name, "__Host-sid"}
+        if secret is not None and "__Host-sid" not in raw:
+            assert token is None, "nobody could sign that"
+
+
+def test_sessions_as_json_and_as_objects_come_along(tmp_path: Path) -> None:
+    files = PlainFiles(tmp_path / "container_file")
+    data = json.dumps({"user": "ada", "_accessed_time": time.time()})
+    text = base64.b64encode(data.encode()).decode()
+    files.put("a" * 32, pickle.dumps({"session": text}))
+    files.put("b" * 32, pickle.dumps({"session": {"user": "bob"}}))  # as Beaker 1.10 wrote it
+    with named("forms") as store:
+        assert migrated(f"beaker+file:///{tmp_path}", "memory://forms").counts[Outcome.WRITTEN] == 2
+        sessions = Sessions(store, lifetime="400d", idle_timeout="400d")
+        found = [sessions.load(token_for("beaker", name * 32))["user"] for name in "ab"]
+    assert found == ["ada", "bob"]
+
+
+def test_without_a_timeout_the_report_says_what_has_no_end(tmp_path: Path) -> None:
+    files = PlainFiles(tmp_path / "container_file")
+    files.put("a" * 32, pickle.dumps({"session": {"user": "ada"}}))
+    report = migrated(f"beaker+file:///{tmp_path}", "memory://", dry=True)
+    assert report.notes == {}, "native sessions end by themselves"
+    with pytest.raises(StoreUnavailable):
+        migrated(f"beaker+file:///{tmp_path}", "beaker+redis://127.0.0.1:1/0")

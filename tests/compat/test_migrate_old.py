@@ -265,6 +265,8 @@ def test_through_sql_and_redis_the_genuine_beaker_finds_its_sessions(
     client.close()
     rows = f"beaker+sqlite:///{tmp_path}/rows.db"
     assert migrated(keys, rows)[0].counts == {Outcome.WRITTEN: 2}
+    without, _ = migrated(files, f"beaker+{redis_server.url}/6", dry=True)
+    assert "--timeout" in next(iter(without.notes))
     assert read("ext:database", f"sqlite:///{tmp_path}/rows.db", ids) == old
     server = f"beaker+{postgresql.url}"
     assert migrated(rows, f"{server}?table_name=moved")[0].done == 2
