@@ -1,9 +1,9 @@
 """Namespaces that are one dictionary each, in one row of a table or one entity.
 
 Law: the row is read when it is opened, but for a tenth of a second after it was, so that what other
-processes wrote is seen and a busy value costs nothing; it is decoded only if its bytes have
-changed. A row is written by `swap`: where another process was quicker, what was changed here is put
-onto what it wrote.
+processes wrote is seen and a busy value costs nothing; who writes has it read when he looks. It is
+decoded only if its bytes have changed. A row is written by `swap`: where another process was
+quicker, what was changed here is put onto what it wrote.
 """
 
 import logging
@@ -69,20 +69,23 @@ class OneRow(OpenResourceNamespaceManager):
         self._changed: dict[Any, Any] = {}
         self._swapped = False
         self._is_fresh = False  # nobody has used what this opening read
+        self._is_late = False  # who writes has it read when he looks, and `swap` look for him
         self._unreadable: CodecError | None = None
 
     def get_access_lock(self) -> Any:
         return _Turn()
 
     def do_open(self, flags: str, replace: bool) -> None:
-        if not self.loaded or not (replace or (flags == "r" and monotonic() < self._repeats_until)):
+        if not self.loaded or (flags == "r" and monotonic() >= self._repeats_until):
             self._read()
             self._is_fresh = True
         self._changed, self._swapped = {}, False
+        self._is_late = flags != "r" and not (replace or self._is_fresh)
         self.flags = flags
 
     def do_close(self) -> None:
-        flags, self.flags, self._is_fresh = self.flags, None, False
+        flags, self.flags = self.flags, None
+        self._is_fresh = self._is_late = False
         if (flags in ("c", "w") or self._changed) and not self._swapped:
             try:
                 self._write()
@@ -96,12 +99,14 @@ class OneRow(OpenResourceNamespaceManager):
         self._is_new = True
 
     def __getitem__(self, key: Any) -> Any:
+        self._catch_up()
         try:
             return self.hash[key]
         except KeyError:
             raise KeyError(key) from self._unreadable
 
     def __contains__(self, key: Any) -> Any:
+        self._catch_up()
         return key in self.hash
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -109,11 +114,13 @@ class OneRow(OpenResourceNamespaceManager):
         self._swapped = False
 
     def __delitem__(self, key: Any) -> None:
+        self._catch_up()
         del self.hash[key]
         self._changed[key] = _GONE
         self._swapped = False
 
     def keys(self) -> Any:
+        self._catch_up()
         return self.hash.keys()
 
     def _find_anew(self, key: Any) -> Any:
@@ -138,7 +145,7 @@ class OneRow(OpenResourceNamespaceManager):
         data = self._plain.get(self.namespace)
         if data != self._data or not self.loaded:
             self.hash = self._decoded(data)
-        self._data, self._is_new, self.loaded = data, data is None, True
+        self._data, self._is_new, self.loaded, self._is_late = data, data is None, True, False
         self._repeats_until = monotonic() + _REPEAT
 
     def _decoded(self, data: bytes | None) -> dict[Any, Any]:
@@ -171,11 +178,21 @@ class OneRow(OpenResourceNamespaceManager):
             self._read()
             if not changed:
                 return  # another wrote, and we have nothing to add
-            kept = {key: value for key, value in self.hash.items() if key not in changed}
-            self.hash = kept | {key: new for key, new in changed.items() if new is not _GONE}
+            self._put_onto(changed)
         raise StoreTimeout(
             self._plain.name, f"others came between {_TRIES} times; nothing was done"
         )
+
+    def _catch_up(self) -> None:
+        if self._is_late:
+            self._read()
+            self._put_onto(self._changed)
+
+    def _put_onto(self, changed: dict[Any, Any]) -> None:
+        """Put what was changed here onto what was read."""
+        if changed:
+            kept = {key: value for key, value in self.hash.items() if key not in changed}
+            self.hash = kept | {key: new for key, new in changed.items() if new is not _GONE}
 
 
 def _dictionary(data: bytes, name: str) -> dict[Any, Any]:
