@@ -62,10 +62,11 @@ print(json.dumps(said))
 """
 
 # names that a module has of its own: what it only imports is found where it comes from
-_NAMES = """
+NAMES = """
 import importlib, inspect, json, pkgutil, sys, warnings
 warnings.simplefilter("ignore")
-import beaker
+library = sys.argv[2]
+there = importlib.import_module(library)
 def members(thing):
     return sorted(name for name in dir(thing) if name[:1] != "_")
 def own(name, module):
@@ -75,7 +76,8 @@ def own(name, module):
         if key[:1] != "_" and (home == name or home is None and type(value) in (dict, str, tuple)):
             yield key, members(value) if inspect.isclass(value) else []
 asked = json.loads(sys.argv[1])
-names = asked or ["beaker", *(m.name for m in pkgutil.walk_packages(beaker.__path__, "beaker."))]
+walked = pkgutil.walk_packages(getattr(there, "__path__", []), library + ".")
+names = asked or [library, *(module.name for module in walked)]
 said = {}
 for name in names:
     try:
@@ -142,8 +144,8 @@ for manager in (MongoNamespaceManager, RedisNamespaceManager):
 
 
 def test_each_public_name_of_beaker_is_here() -> None:
-    theirs: dict[str, Any] = json.loads(genuine(_NAMES, "[]"))
-    said = json.loads(ours("beaker", _NAMES, json.dumps(list(theirs))))
+    theirs: dict[str, Any] = json.loads(genuine(NAMES, "[]", "beaker"))
+    said = json.loads(ours("beaker", NAMES, json.dumps(list(theirs)), "beaker"))
     assert len(theirs) > 20
     assert {name for name in theirs if None in (theirs[name], said[name])} == set(MISSING)
     missing = []
