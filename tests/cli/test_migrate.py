@@ -5,12 +5,14 @@ import pickle
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from holdfast.cli.commands import app
 from holdfast.compat import configure, refused
+from holdfast.store.file import FileStore
 from holdfast.store.file.plain import PlainFiles
 from holdfast.store.registry import open_store
 
@@ -97,3 +99,27 @@ def test_nothing_there_is_said(tmp_path: Path) -> None:
     result = run(f"beaker+file:///{tmp_path}/none", "memory://")
     assert result.exit_code == 0
     assert result.stdout == "there is nothing to migrate\n"
+
+
+def test_who_stops_it_is_told_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, stopped = filled(tmp_path / "a.db"), [False]
+
+    def stop(store: FileStore, key: str, *rest: Any) -> bool:
+        stopped[0] = key == "b"
+        if stopped[0]:
+            raise KeyboardInterrupt
+        return swap(store, key, *rest)
+
+    swap = FileStore.swap
+    monkeypatch.setattr(FileStore, "swap", stop)
+    result = run(source, f"file:///{tmp_path}/b")
+    assert stopped == [True]
+    assert result.exit_code == 1
+    assert "        1 written" in result.output
+    assert "stopped" in result.output
+    assert "begun again, it goes on" in result.output
+    monkeypatch.undo()
+    done = run(source, f"file:///{tmp_path}/b").stdout.splitlines()
+    assert done == ["        1 written", "        1 already there"]

@@ -15,6 +15,7 @@ import redis
 from compat.seeds import genuine
 from holdfast.codec.json import Json
 from holdfast.compat import configure, refused
+from holdfast.compat.beaker.ext.database import DatabaseNamespaceManager
 from holdfast.compat.beaker.ext.memcached import MemcachedNamespaceManager
 from holdfast.compat.beaker.session import Session
 from holdfast.compat.migrate import LeftOut, Migration, Outcome, Report
@@ -322,6 +323,29 @@ def test_mongodb_both_ways_and_memcached_as_a_target(
     for client in MemcachedNamespaceManager.clients.dict.values():
         client.close()
     MemcachedNamespaceManager.clients.dict.clear()
+
+
+@pytest.mark.server
+def test_a_key_that_is_too_long_for_redis_is_hashed_as_beaker_does(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    url, key = f"{redis_server.url}/10", "k" * 1100
+    client: Any = redis.Redis.from_url(url)
+    client.flushdb()
+    rows = f"sqlite:///{tmp_path}/rows.db"
+    space: Any = DatabaseNamespaceManager("prices", url=rows)
+    space.acquire_write_lock()
+    space[key.encode()] = (time.time(), 500, "v")
+    space.release_write_lock()
+    space.bind.dispose()
+    assert migrated(f"beaker+{rows}", f"beaker+{url}")[0].counts == {Outcome.WRITTEN: 1}
+    genuine_key = genuine(
+        "from beaker.ext.redisnm import RedisNamespaceManager as R; import sys;"
+        "print(R('prices', url=sys.argv[1])._format_key('k' * 1100))",
+        url,
+    )
+    assert client.keys() == [genuine_key.strip().encode()]
+    client.close()
 
 
 @pytest.mark.server

@@ -47,10 +47,11 @@ def carry_out(
             Migration(source, target, limit, replace=replace, dry=dry) as migration,
         ):
             _run(migration, found)
-    except (HoldfastError, OSError) as error:
+    except (HoldfastError, OSError, KeyboardInterrupt) as error:
         if found.done:
             _summary(found, dry=dry)
-        typer.secho(f"holdfast migrate: {error}", fg=typer.colors.RED, err=True)
+        said = "stopped" if isinstance(error, KeyboardInterrupt) else error
+        typer.secho(f"holdfast migrate: {said}", fg=typer.colors.RED, err=True)
         if found.done:
             typer.echo("What is written stays; begun again, it goes on.", err=True)
         return False

@@ -5,6 +5,7 @@ that says the fix, and never repeats what may hold a password.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha1
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -29,6 +30,7 @@ OLD = (
 )
 _LIBRARIES = ("beaker", "pycket", "kvs", "tcjson")
 _JSON = Json()
+_LONGEST = 1024  # characters of a key of Beaker in Redis and MongoDB
 Target = Place | Memcached
 
 
@@ -115,7 +117,7 @@ def _beaker_redis(url: str, options: dict[str, str], _target: bool) -> Place:
     def split(name: str) -> tuple[str | None, str]:
         return _split(name.removeprefix(prefix), ":")
 
-    form = Form("redis", split, lambda space, key: f"{prefix}{space}:{_text(key)}", prefix)
+    form = Form("redis", split, lambda space, key: _joined(f"{prefix}{space}:", key), prefix)
     return _redis(url, options, form)
 
 
@@ -130,7 +132,7 @@ def _mongodb(url: str, options: dict[str, str], _target: bool) -> Place:
         rows = client.get_default_database().backer_cache
     except ConfigurationError:
         raise ConfigError("beaker+mongodb:// needs a database: mongodb://host:27017/NAME") from None
-    form = Form("mongodb", lambda name: _split(name, ":"), lambda s, key: f"{s}:{_text(key)}")
+    form = Form("mongodb", lambda name: _split(name, ":"), lambda s, key: _joined(f"{s}:", key))
     return Keys(PlainMongo(rows), form, close=client.close)
 
 
@@ -213,6 +215,14 @@ def _split(name: str, mark: str) -> tuple[str | None, str]:
     if not found or (mark in space and key != SESSION):
         return None, name
     return space, key
+
+
+def _joined(beginning: str, key: object) -> str:
+    """Return the key on a server: one that would be too long stands there as its SHA-1."""
+    name = _text(key)
+    if len(name) > _LONGEST - len(beginning):
+        name = sha1(name.encode(), usedforsecurity=False).hexdigest()
+    return beginning + name
 
 
 def _a_dict(value: object) -> object:
