@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from holdfast.clock import monotonic, wall
 from holdfast.errors import KeyRejected
@@ -24,6 +23,7 @@ from holdfast.store.sqlalchemy.deadlines import bind as bound
 from holdfast.store.sqlalchemy.deadlines import free, limit
 from holdfast.store.sqlalchemy.faces import leave_after_fork
 from holdfast.store.sqlalchemy.links import Duplicate
+from holdfast.store.sqlalchemy.plain_words import BYTES, statements
 from holdfast.store.sqlalchemy.sockets import cut, went_dead
 from holdfast.store.sqlalchemy.table import create
 from holdfast.store.sqlalchemy.turns import Turns, turns_of
@@ -32,9 +32,6 @@ __all__ = ["BYTES", "PlainTable", "adopt", "make_missing"]
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
-BYTES = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
-"""The type of the column `data`: that of the older programs, but for MySQL's 64 KiB."""
-
 _TIMEOUT = 5.0  # seconds of one operation
 _PAGE = 1000
 
@@ -50,26 +47,26 @@ class PlainTable:
     def __init__(self, bind: sa.Engine | sa.Connection, table: sa.Table) -> None:
         self.name = f"{shown(bind.engine.url)} {table.fullname}"
         self._bind, self._table = bind, table
-        self._data = sa.type_coerce(table.c.data, BYTES)
+        self._said = statements(table)
         driver: Any = bind.dialect.dbapi
         self._errors = (*errors.ERRORS, driver.Error)
         self._turns = _turns_on(bind)
 
     def get(self, key: str) -> bytes | None:
         """See `PlainStore`."""
-        query = sa.select(self._data).where(self._is(key))
-        found = self._run(lambda connection: connection.execute(query).scalar_one_or_none())
+        query, where = self._said.read, self._where(key)
+        found = self._run(lambda connection: connection.execute(query, where).scalar_one_or_none())
         return None if found is None else bytes(found)
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:  # noqa: ARG002 - rows know no ttl
         """See `PlainStore`."""
-        while not self._update(value, self._is(key)):
+        while not self._change(self._said.update, self._where(key), _new=value, _now=_now()):
             if self._insert(key, value):
                 return
 
     def delete(self, key: str) -> bool:
         """See `PlainStore`."""
-        return self._change(self._table.delete().where(self._is(key)))
+        return self._change(self._said.delete, self._where(key))
 
     def swap(
         self,
@@ -81,10 +78,10 @@ class PlainTable:
         """See `PlainStore`."""
         if old is None:
             return self.get(key) is None if new is None else self._insert(key, new)
-        same = sa.and_(self._is(key), self._data == sa.literal(old, BYTES))
+        where = self._where(key)
         if new is None:
-            return self._change(self._table.delete().where(same), once=True)
-        return self._update(new, same, once=True)
+            return self._change(self._said.delete_same, where, once=True, _old=old)
+        return self._change(self._said.swap, where, once=True, _old=old, _new=new, _now=_now())
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """See `PlainStore`."""
@@ -103,7 +100,7 @@ class PlainTable:
     def close(self) -> None:
         """Do nothing: the engine is its owner's."""
 
-    def _is(self, key: str) -> sa.ColumnElement[bool]:
+    def _where(self, key: str) -> dict[str, Any]:
         column = self._table.c.namespace
         longest = getattr(column.type, "length", None)
         try:
@@ -114,26 +111,26 @@ class PlainTable:
             raise KeyRejected(
                 f"{key[:60]!r}: the column {column.name} has room for {longest} characters, no NUL"
             )
-        return column == key
-
-    def _update(self, value: bytes, where: sa.ColumnElement[bool], *, once: bool = False) -> bool:
-        new = {"data": sa.literal(value, BYTES), "accessed": _now()}
-        return self._change(self._table.update().where(where).values(new), once=once)
+        return {"_key": key}
 
     def _insert(self, key: str, value: bytes) -> bool:
         """Write a row that is not there yet; return whether it was done."""
-        self._is(key)
-        now = _now()
-        row = {"namespace": key, "data": sa.literal(value, BYTES), "accessed": now, "created": now}
         try:
-            return self._change(self._table.insert().values(row), once=True)
+            return self._change(
+                self._said.insert, self._where(key), once=True, _new=value, _now=_now()
+            )
         except Duplicate:
             return False
 
-    def _change(self, statement: sa.UpdateBase, *, once: bool = False) -> bool:
+    def _change(
+        self, statement: sa.UpdateBase, where: dict[str, Any], *, once: bool = False, **values: Any
+    ) -> bool:
         keeps = {"preserve_rowcount": True}
+        words = where | values
         return self._run(
-            lambda connection: connection.execute(statement, execution_options=keeps).rowcount > 0,
+            lambda connection: (
+                connection.execute(statement, words, execution_options=keeps).rowcount > 0
+            ),
             once=once,
         )
 
