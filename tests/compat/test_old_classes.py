@@ -106,6 +106,16 @@ def test_caches_of_beaker(places: Places, name: str, form: dict[str, Any]) -> No
     assert CacheManager(**options).get_cache(space).get("basket") == Cart("tea")
 
 
+def test_the_error_says_where_below_a_key(places: Places) -> None:
+    cache = CacheManager(**places.placed(write.PLACES["redis"])).get_cache("deep")
+    with _refused("'basket.mine.1'"):
+        cache.put("basket", [{"mine": {b"1": Cart("tea")}}])
+    round_about: list[Any] = []
+    round_about += [round_about, Cart("tea")]
+    with _refused("'basket'"):
+        cache.put("basket", round_about)
+
+
 def test_a_cache_in_memory_keeps_the_object_itself() -> None:
     cart = Cart("tea")
     cache = CacheManager(type="memory").get_cache("in memory")

@@ -20,7 +20,7 @@ from holdfast.codec.unpickle import unpickle
 from holdfast.compat.settings import current
 from holdfast.errors import CodecError
 
-__all__ = ["MARK", "decode", "encode"]
+__all__ = ["MARK", "decode", "encode", "name_of"]
 
 MARK = b"\x00HF1"
 """What the bytes of the safe form begin with."""
@@ -66,6 +66,11 @@ def _msgpack() -> Codec:
     return Msgpack()
 
 
+def name_of(key: object) -> str:
+    """Return a key as errors name it; Beaker's caches have theirs as bytes."""
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+
+
 def _pickled(value: object, name: str, protocol: int | None) -> bytes:
     """Return `value` as a pickle that `decode` will read: what could not be read is not written."""
     written = io.BytesIO()
@@ -80,12 +85,12 @@ def _pickled(value: object, name: str, protocol: int | None) -> bytes:
         try:
             unpickle(data, settings.allow)
         except CodecError as error:
-            where, kind = _culprit(value, settings.allow) or (name, type(value))
+            where, kind = _culprit(value, settings.allow, name) or (name, type(value))
             wanted = f"{kind.__module__}.{kind.__qualname__}"
             raise CodecError(
                 f"is a {wanted}, which is no plain data; store plain data instead, or let this "
                 f"class be written and read: holdfast.compat.install(..., allow=[{wanted!r}])",
-                name=where or name,
+                name=where,
                 codec="compat",
             ) from error
     return data
@@ -117,16 +122,20 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def _culprit(value: object, allow: frozenset[str], path: str = "") -> tuple[str, type] | None:
+def _culprit(
+    value: object, allow: frozenset[str], path: str, above: tuple[int, ...] = ()
+) -> tuple[str, type] | None:
     """Return where in `value` the first object stands that cannot be written, and its class."""
+    if id(value) in above:  # it holds itself
+        return None
     if isinstance(value, dict):
-        parts = [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+        parts = [(_below(path, key), item) for key, item in value.items()]
     elif isinstance(value, list | tuple | set | frozenset):
         parts = [(path, item) for item in value]
     else:
         parts = []
     for where, item in parts:
-        found = _culprit(item, allow, where)
+        found = _culprit(item, allow, where, (*above, id(value)))
         if found is not None:
             return found
     try:
@@ -134,6 +143,10 @@ def _culprit(value: object, allow: frozenset[str], path: str = "") -> tuple[str,
     except Exception:  # noqa: BLE001 - as in `_pickled`
         return path, type(value)
     return None
+
+
+def _below(path: str, key: object) -> str:
+    return f"{path}.{name_of(key)}" if path else name_of(key)
 
 
 def _believed(data: bytes) -> object:

@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.compat import settings
 from holdfast.compat.beaker.old_keys import asked_for
-from holdfast.compat.values import decode, encode
+from holdfast.compat.values import decode, encode, name_of
 from holdfast.errors import CodecError
 
 __all__ = ["FileValues"]
@@ -112,8 +112,7 @@ class FileValues(MutableMapping[Any, Any]):
         value = self._live[key]
         # Nearly all values are tuples, and msgpack has them only by a detour.
         is_tuple = type(value) is tuple
-        name = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
-        return is_tuple, encode(list(value) if is_tuple else value, name=name)
+        return is_tuple, encode(list(value) if is_tuple else value, name=name_of(key))
 
 
 def _value(row: _Row) -> Any:

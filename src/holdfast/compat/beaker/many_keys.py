@@ -9,7 +9,7 @@ from typing import Any
 from holdfast.compat.beaker.crypto.util import sha1
 from holdfast.compat.beaker.namespaces import NamespaceManager
 from holdfast.compat.settings import tell
-from holdfast.compat.values import decode, encode
+from holdfast.compat.values import decode, encode, name_of
 from holdfast.errors import CodecError
 from holdfast.store.plain import PlainStore
 
@@ -75,7 +75,7 @@ class ManyKeys(NamespaceManager):
         return key in self
 
     def set_value(self, key: Any, value: Any, expiretime: Any = None) -> None:
-        data = encode(value, name=str(key))
+        data = encode(value, name=name_of(key))
         self._plain.put(self._format_key(key), data, self._lives(expiretime))
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -95,7 +95,7 @@ class ManyKeys(NamespaceManager):
         return None if self._seen is None else self._seen.get(key, _NOTHING)[1]
 
     def swap_value(self, key: Any, value: Any, expiretime: Any = None) -> bool:
-        data = encode(value, name=str(key))
+        data = encode(value, name=name_of(key))
         old = (self._seen or {}).get(key, _NOTHING)[0]
         if not self._plain.swap(self._format_key(key), old, data, self._lives(expiretime)):
             return False

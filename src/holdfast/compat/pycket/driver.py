@@ -108,7 +108,7 @@ class Driver:
         return found
 
     def _written(self, session: Mapping[Any, Any]) -> bytes:
-        return encode(dict(session), name="session")
+        return encode(dict(session))
 
     def _unwrapped(self, raw: bytes) -> bytes:
         return raw
