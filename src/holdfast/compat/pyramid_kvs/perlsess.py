@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from holdfast.compat.pyramid_kvs.cookies import cookie_of
 from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.options import options_of
 from holdfast.compat.pyramid_kvs.reading import Reading
@@ -31,7 +32,7 @@ class PerlSession(Reading):
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        self._session_key = request.cookies.get(self.cookie_name)
+        self._session_key = cookie_of(request, self.cookie_name or "")
         self._session_data = self._read()
 
     def _read(self) -> dict[Any, Any]:

@@ -15,6 +15,7 @@ from pyramid.interfaces import ISession, ISessionFactory
 from zope.interface import implementer
 
 from holdfast.clock import wall
+from holdfast.compat.pyramid_kvs.cookies import cookie_of
 from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.compat.pyramid_kvs.options import options_of
 from holdfast.compat.pyramid_kvs.reading import Reading
@@ -261,7 +262,7 @@ class CookieSession(SessionBase):
 
     def get_session_key(self) -> str:
         """Return the cookie's value, or a new token."""
-        return self.request.cookies.get(self.key_name) or _create_token()
+        return cookie_of(self.request, self.key_name) or _create_token()
 
     def _not_found(self) -> None:
         if self._session_key is None or "unknown-ids" not in current().unsafe:
