@@ -7,6 +7,7 @@ what they leave in a store.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,12 @@ def _run(
         text=True,
         check=False,
         timeout=timeout,
-        env={**os.environ, "PYTHONPATH": f"{_SOURCE}:{_TESTS}", **environ},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{_SOURCE}:{_TESTS}",
+            "TMPDIR": tempfile.gettempdir(),
+            **environ,
+        },
     )
     if done.returncode:
         pytest.fail(f"the script failed:\n{done.stdout}\n{done.stderr}")

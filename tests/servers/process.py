@@ -25,6 +25,7 @@ __all__ = ["Server", "folder_for", "free_port", "is_stopped", "missing", "progra
 
 _PATIENCE = 30.0  # seconds until a server that does not answer counts as broken
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_SYSTEM = tempfile.gettempdir()  # whatever a test says it is: a unix socket's path has 107 bytes
 _FIRST_PORT, _PORTS = 12_000, 20_000  # all of them below 32768, where the kernel's own begin
 
 
@@ -68,7 +69,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def folder_for(user: str | None = None) -> Iterator[Path]:
     """Make a new short folder that belongs to `user` where we may give it away; remove it after."""
-    folder = Path(tempfile.mkdtemp(prefix="hf-"))  # short: a unix socket's path has 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="hf-", dir=_SYSTEM))
     if user and os.getuid() == 0:
         known = pwd.getpwnam(user)
         os.chown(folder, known.pw_uid, known.pw_gid)
