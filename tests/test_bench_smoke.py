@@ -78,6 +78,8 @@ def test_a_table_runs_without_peers(tmp_path: Path, name: str, targets: set[int]
         ("growth", {14}),
         ("session-redis", {5}),
         ("session-redis-asgi", {5}),
+        ("compat-cache", set()),
+        ("compat-session", set()),
     ],
 )
 def test_a_table_with_servers_runs_without_peers(
