@@ -185,7 +185,9 @@ for page in sys.argv[3:]:
     cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query}
     sent = []
-    body = app({**environ, "HTTP_COOKIE": cookies}, lambda _, headers, exc=None: sent.extend(headers))
+    body = app(
+        {**environ, "HTTP_COOKIE": cookies}, lambda _, headers, exc=None: sent.extend(headers)
+    )
     said = []
     for name, value in sent:
         if name.lower() == "set-cookie":

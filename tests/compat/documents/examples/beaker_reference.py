@@ -43,7 +43,8 @@ print(MyThing().load("rabbits", 2, 0), MyThing().load("rabbits", 2, 0))
 
 class MyThing(object):
     @classmethod
-    @cache_region("short_term", "load_class_things")  # load_things in the document, which are those above
+    # load_things in the document, which are those above
+    @cache_region("short_term", "load_class_things")
     def load(cls, search_term, limit, offset):
         """Load from a database given a search term, limit, offset."""
         return database.query(search_term)[offset : offset + limit]

@@ -109,7 +109,8 @@ for _ in range(len(steps) + 3):
     print(browser.get(app))
 
 # this would apply to WebOb and possibly others too
-from webob import Response  # werkzeug.wrappers in the document; its Response is a WSGI application too
+# werkzeug.wrappers in the document; its Response is a WSGI application too
+from webob import Response
 
 
 # this will work

@@ -117,7 +117,12 @@ def app(global_config, **settings):
 
 
 visit(app({}, **settings), "/cached", "/cached")
-print({name: (each["expire"], each["type"], each["key_length"]) for name, each in cache_regions.items()})
+print(
+    {
+        name: (each["expire"], each["type"], each["key_length"])
+        for name, each in cache_regions.items()
+    }
+)
 
 config = Configurator(settings=settings)
 config.include("pyramid_beaker")
