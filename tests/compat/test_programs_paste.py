@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from compat.seeds import genuine, ours
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -14,6 +16,7 @@ paste_shop.main(*sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_filters_by_the_egg_and_by_their_names(tmp_path: Path) -> None:
     cookie, *pages = json.loads(genuine(RUN, tmp_path, "", "main", "egg", "call"))
     assert pages == ["1", "2", "3"]
