@@ -109,6 +109,10 @@ ONE_CREATES = textwrap.dedent("""
 def test_one_thread_of_two_processes_creates(
     kind: str, others: Callable[..., str], tmp_path: Path
 ) -> None:
+    if others is genuine:  # two of which that make a new dbm database at once are one too many
+        make = "import sys; from beaker.cache import CacheManager; "
+        make += "CacheManager(type=sys.argv[2], data_dir=sys.argv[1]).get_cache('shared')"
+        genuine(make, tmp_path, kind)
     with ThreadPoolExecutor(2) as pool:
         said = [
             pool.submit(others, ONE_CREATES, tmp_path, kind, "ready-1"),
