@@ -89,9 +89,8 @@ class FileNamespaceManager(_LocalNamespaceManager):
         self._key = _key_of(self.file)
         self._forget()
 
-    _replaced = False
-
     def _forget(self) -> None:
+        self._replaced = False
         self.flags: str | None = None
         self._data: bytes | None = None
         self._hash: MutableMapping[Any, Any] | None = None

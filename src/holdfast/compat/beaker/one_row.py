@@ -6,7 +6,6 @@ decoded only if its bytes have changed. A row is written by `swap`: where anothe
 quicker, what was changed here is put onto what it wrote.
 """
 
-import logging
 import threading
 from typing import Any
 
@@ -19,8 +18,6 @@ from holdfast.errors import CodecError, StoreTimeout
 from holdfast.store.plain import PlainStore
 
 __all__ = ["OneRow"]
-
-log = logging.getLogger(__name__)
 
 _GONE = object()
 _REPEAT = 0.1  # seconds in which who only reads is content with what was read
@@ -155,7 +152,6 @@ class OneRow(OpenResourceNamespaceManager):
         try:
             return _dictionary(data, self.namespace)
         except CodecError as error:
-            log.debug("%s: cannot be read, so it is as if it were not there", self.namespace)
             tell(str(error), self.namespace)
             self._unreadable = error
             return {}
