@@ -57,6 +57,15 @@ def test_every_name_resolves(name: str) -> None:
     assert done.stdout.strip() == f"holdfast.compat.{name}", done.stderr
 
 
+def test_pyramid_beaker_brings_beaker() -> None:
+    code = (
+        "import holdfast.compat as c; c.install('pyramid_beaker')\n"
+        "import beaker.util; print(beaker.util.__name__)"
+    )
+    done = run(seeds_python(), "-c", code, PYTHONPATH=str(SOURCE))
+    assert done.stdout.strip() == "holdfast.compat.beaker.util", done.stderr
+
+
 def test_importing_compat_changes_nothing() -> None:
     assert python("import sys, holdfast.compat; print(len(sys.meta_path))") == python(
         "import sys; print(len(sys.meta_path))"

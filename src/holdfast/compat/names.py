@@ -21,6 +21,7 @@ NAMES = ("beaker", "pycket", "pyramid_beaker", "pyramid_kvs", "pytyrant")
 """The import names there are modules for."""
 
 _HERE = "holdfast.compat."
+_WITH = {"pyramid_beaker": "beaker"}  # one application's regions and caches are in both
 
 
 def install(
@@ -34,7 +35,7 @@ def install(
     Call it before anything imports them. Settings that are not given stay as they are.
 
     Args:
-        names: Of `NAMES`.
+        names: Of `NAMES`; "pyramid_beaker" brings "beaker".
         allow: Classes of the application that may stand in a session or cache, as
             `"module.Class"`: those that are no plain data.
         old_form: Write records as the old libraries did, while processes with them still run.
@@ -44,7 +45,8 @@ def install(
         ConfigError: There is no such name, the genuine library was imported before, or a setting
             is wrong.
     """
-    for name in names:
+    wanted = dict.fromkeys([*names, *(_WITH[name] for name in names if name in _WITH)])
+    for name in wanted:
         if name not in NAMES:
             raise ConfigError(f"no library {name!r} to stand in for: choose {', '.join(NAMES)}")
         present = sys.modules.get(name)
@@ -60,7 +62,7 @@ def install(
             old_form=now.old_form if old_form is None else old_form,
             unsafe=now.unsafe if unsafe is None else unsafe,
         )
-    _finder.names.update(names)
+    _finder.names.update(wanted)
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
