@@ -12,14 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from holdfast.codec.compress import Compress
+from holdfast.codec.compress import inflate
 from holdfast.errors import CodecError, ConfigError
 
 __all__ = ["FORMS", "Flagged", "Form", "form_of"]
 
 _PICKLE, _INTEGER, _LONG, _ZIPPED, _OTHER = 1, 2, 4, 8, 16
-_INFLATE = Compress().decode  # of what begins with the mark of a zlib stream
-_STREAM = b"\x01"
 
 
 class Flagged(bytes):
@@ -92,7 +90,7 @@ class Form:
         """
         flags, plain = data.flags, bytes(data)
         if flags & _ZIPPED:
-            plain, flags = _INFLATE(_STREAM + plain), flags & ~_ZIPPED
+            plain, flags = inflate(plain), flags & ~_ZIPPED
         if flags == _PICKLE:
             return loads(plain)
         try:
