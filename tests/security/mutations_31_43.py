@@ -211,8 +211,8 @@ _READ = [
     Mutation(
         "43: a bomb goes off",
         "codec/compress.py",
-        "        stream = zlib.decompressobj()\n",
-        "        return zlib.decompress(short)\n",
+        "    stream = zlib.decompressobj()\n",
+        "    return zlib.decompress(short)\n",
         f"{_CODECS}::test_item_43_what_unfolds_is_bounded[memory-wsgi]",
     ),
     Mutation(
