@@ -5,7 +5,7 @@ removes it and has it made again; `region` and `by name` call a function of two 
 `cache_region` decorates, `cached` one that a manager's `cache` does; each time the value is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count, cycle
 from typing import Any
 
@@ -21,10 +21,15 @@ COLUMNS = ("get", "put", "in", "create", "region", "by name", "cached")
 _numbers = count()
 
 
-def product(a: int, b: int) -> dict[str, Any]:
-    """Return what is cached."""
-    del a, b
-    return RECORD
+def function(name: str) -> Callable[[int, int], dict[str, Any]]:
+    """Return what is decorated: of another name in each row, or all rows shared one value."""
+
+    def product(a: int, b: int) -> dict[str, Any]:
+        del a, b
+        return RECORD
+
+    product.__name__ = name
+    return product
 
 
 def works(library: Library, options: Mapping[str, Any]) -> Works:
@@ -53,6 +58,7 @@ def works(library: Library, options: Mapping[str, Any]) -> Works:
         "in_region(1, b=2)",
         "cached(1, 2)",
     )
+    product = function(f"product{number}")
     names |= {
         "in_region": module.cache_region(f"region{number}", "product")(product),
         "cached": manager.cache("product", expire=TTL)(product),
