@@ -12,15 +12,16 @@ import pytest
 
 from servers.process import Server, folder_for, free_port
 
-__all__ = ["DynamodbServer", "dynamodb", "run_dynamodb"]
+__all__ = ["ACCOUNT", "DynamodbServer", "dynamodb", "run_dynamodb"]
 
-_ACCOUNT = {
+ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "AKIAHOLDFAST",
     "AWS_SECRET_ACCESS_KEY": "moto-takes-any-secret",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+"""The environment of a program that may ask the server."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class DynamodbServer:
 @contextlib.contextmanager
 def run_dynamodb() -> Iterator[DynamodbServer]:
     """Run the server; while it runs, the environment has credentials for it."""
-    before = {name: os.environ.get(name) for name in _ACCOUNT}
+    before = {name: os.environ.get(name) for name in ACCOUNT}
     with folder_for() as folder:
         port = free_port()
         program = Path(__file__).with_name("_moto.py")
         server = Server([sys.executable, str(program), str(port)], port, log=folder / "log")
-        os.environ.update(_ACCOUNT)
+        os.environ.update(ACCOUNT)
         server.start()
         try:
             yield DynamodbServer(f"http://127.0.0.1:{port}", server)

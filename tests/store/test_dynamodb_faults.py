@@ -11,7 +11,7 @@ from fault_suite import FaultSuite
 from holdfast import open_store
 from holdfast.errors import StoreUnavailable
 from holdfast.store.protocol import OpenStore
-from servers.dynamodb import run_dynamodb
+from servers.dynamodb import ACCOUNT, run_dynamodb
 from servers.process import Server
 from servers.proxy import Hold, Proxy, Swallow
 
@@ -30,6 +30,12 @@ class TestDynamodbFaults(FaultSuite):
     def run(cls) -> Iterator[Server]:
         with run_dynamodb() as found:
             yield found.server
+
+    @pytest.fixture(autouse=True)
+    def account(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let tests without the server have credentials, too: none are looked for elsewhere."""
+        for name, value in ACCOUNT.items():
+            monkeypatch.setenv(name, value)
 
     def open(self, port: int, prefix: str) -> OpenStore:
         given: dict[str, object] = {"region": "eu-west-1", "create": True, "timeout": self.timeout}
