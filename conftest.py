@@ -19,4 +19,4 @@ pytest.register_assert_rewrite(
 )
 SERVERS = Path(__file__).parent / "tests" / "servers"
 pytest_plugins = [f"servers.{path.stem}" for path in sorted(SERVERS.glob("[!_]*.py"))]
-pytest_plugins.append("compat.tidy")
+pytest_plugins += ["compat.tidy", "compat.places"]

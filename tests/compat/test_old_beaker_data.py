@@ -1,45 +1,20 @@
 """What the genuine Beaker 1.10.0 and 1.14.1 wrote, everywhere: read, gone on with, nobody out."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compat import old_beaker
-from compat.beaker_clients import closing_clients
 from compat.fixtures import write
 from compat.old_beaker import RELEASES, Places
 from holdfast.compat import settings
 from holdfast.compat.beaker.cache import CacheManager
 from holdfast.compat.beaker.session import CookieSession, Session
-from servers.memcached import MemcachedServer, run_memcached
-from servers.mongodb import MongodbServer
-from servers.redis import RedisServer
 
 pytestmark = [
     pytest.mark.server,
     pytest.mark.filterwarnings("ignore:crypto_type=:holdfast.compat.settings.CompatWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def memcached() -> Iterator[MemcachedServer]:
-    with run_memcached() as running:
-        yield running
-
-
-@pytest.fixture
-def places(
-    tmp_path: Path, redis_server: RedisServer, mongodb: MongodbServer, memcached: MemcachedServer
-) -> Iterator[Places]:
-    with closing_clients():
-        yield Places(
-            tmp_path,
-            redis=f"{redis_server.url}/5",
-            memcached=f"127.0.0.1:{memcached.port}",
-            mongodb=f"{mongodb.url}/beaker_old",
-        )
 
 
 def _session(options: dict[str, Any], cookie: str) -> Any:

@@ -2,13 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pyramid.request import Request
 
-from compat.beaker_clients import closing_clients
 from compat.fixtures import write
 from compat.old_beaker import Places
 from holdfast.compat import settings
@@ -18,8 +16,7 @@ from holdfast.compat.pycket.driver import MemcachedDriver, RedisDriver
 from holdfast.compat.pyramid_beaker import session_factory_from_settings
 from holdfast.compat.pyramid_kvs.kvs import KVS
 from holdfast.errors import CodecError
-from servers.memcached import MemcachedServer, run_memcached
-from servers.mongodb import MongodbServer
+from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
 pytestmark = pytest.mark.server
@@ -36,25 +33,6 @@ class Cart:
         return isinstance(other, Cart) and self.things == other.things
 
     __hash__ = None  # type: ignore[assignment]
-
-
-@pytest.fixture(scope="module")
-def memcached() -> Iterator[MemcachedServer]:
-    with run_memcached() as running:
-        yield running
-
-
-@pytest.fixture
-def places(
-    tmp_path: Path, redis_server: RedisServer, mongodb: MongodbServer, memcached: MemcachedServer
-) -> Iterator[Places]:
-    with closing_clients():
-        yield Places(
-            tmp_path,
-            redis=f"{redis_server.url}/5",
-            memcached=f"127.0.0.1:{memcached.port}",
-            mongodb=f"{mongodb.url}/beaker_classes",
-        )
 
 
 @pytest.fixture(params=[False, True], ids=["safe form", "old form"], autouse=True)

@@ -5,14 +5,12 @@ import contextlib
 import dbm.dumb
 import pickle
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compat.beaker_clients import closing_clients
 from compat.fixtures import write
 from compat.old_beaker import Places
 from holdfast.compat import settings
@@ -22,8 +20,7 @@ from holdfast.compat.beaker.session import CookieSession, Session, SignedCookie
 from holdfast.compat.beaker.util import encoded_path
 from holdfast.compat.pycket.driver import MemcachedDriver, RedisDriver
 from holdfast.compat.pyramid_kvs.kvs import KVS
-from servers.memcached import MemcachedServer, run_memcached
-from servers.mongodb import MongodbServer
+from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
 pytestmark = pytest.mark.server
@@ -63,25 +60,6 @@ _VALUES = {
     "list": ["a", (1, None)],
     "set": {1},
 }
-
-
-@pytest.fixture(scope="module")
-def memcached() -> Iterator[MemcachedServer]:
-    with run_memcached() as running:
-        yield running
-
-
-@pytest.fixture
-def places(
-    tmp_path: Path, redis_server: RedisServer, mongodb: MongodbServer, memcached: MemcachedServer
-) -> Iterator[Places]:
-    with closing_clients():
-        yield Places(
-            tmp_path,
-            redis=f"{redis_server.url}/5",
-            memcached=f"127.0.0.1:{memcached.port}",
-            mongodb=f"{mongodb.url}/beaker_forms",
-        )
 
 
 def _file(places: Places, space: str, suffix: str) -> Path:

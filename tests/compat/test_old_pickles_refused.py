@@ -7,13 +7,12 @@ import pickle
 import sqlite3
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compat.beaker_clients import closing_clients
 from compat.beaker_walk import Browser, application
 from compat.fixtures import write
 from compat.old_beaker import Places
@@ -25,8 +24,7 @@ from holdfast.compat.beaker.session import CookieSession, Session
 from holdfast.compat.pycket import driver as drivers
 from holdfast.compat.pycket.driver import MemcachedDriver, RedisDriver
 from holdfast.compat.pyramid_kvs.kvs import KVS
-from servers.memcached import MemcachedServer, run_memcached
-from servers.mongodb import MongodbServer
+from servers.memcached import MemcachedServer
 from servers.redis import RedisServer
 
 pytestmark = pytest.mark.server
@@ -35,25 +33,6 @@ _NAME = "beaker.session.id"
 _PICKLED, _ZIPPED = 1, 8  # flags of memcached
 _OPEN = b"\x80\x04\x8c\x08builtins\x8c\x04open\x93("
 _WARNED = (BeakerWarning, settings.CompatWarning)
-
-
-@pytest.fixture(scope="module")
-def memcached() -> Iterator[MemcachedServer]:
-    with run_memcached() as running:
-        yield running
-
-
-@pytest.fixture
-def places(
-    tmp_path: Path, redis_server: RedisServer, mongodb: MongodbServer, memcached: MemcachedServer
-) -> Iterator[Places]:
-    with closing_clients():
-        yield Places(
-            tmp_path,
-            redis=f"{redis_server.url}/5",
-            memcached=f"127.0.0.1:{memcached.port}",
-            mongodb=f"{mongodb.url}/beaker_refused",
-        )
 
 
 class _Evil:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,12 @@ import pymongo
 import pytest
 import redis
 
-from compat.beaker_clients import closing_clients
 from compat.fixtures import write
 from compat.old_beaker import Places
 from compat.seeds import genuine
 from holdfast.compat import settings
 from holdfast.compat.beaker.cache import CacheManager, cache_managers
 from holdfast.compat.beaker.session import CookieSession, Session
-from servers.memcached import MemcachedServer, run_memcached
-from servers.mongodb import MongodbServer
-from servers.redis import RedisServer
 
 pytestmark = [
     pytest.mark.server,
@@ -32,25 +27,6 @@ _READER = Path(__file__).with_name("rolling_reader.py")
 _KEYS = ("values", write.LONG, "two words", "\u017elu\u0165")
 # What the genuine Beaker of today has no more, or only with pycryptodome.
 _GONE = {"memcached, pylibmc", "encrypted, AES-CTR", "cookie, AES-CTR"}
-
-
-@pytest.fixture(scope="module")
-def memcached() -> Iterator[MemcachedServer]:
-    with run_memcached() as running:
-        yield running
-
-
-@pytest.fixture
-def places(
-    tmp_path: Path, redis_server: RedisServer, mongodb: MongodbServer, memcached: MemcachedServer
-) -> Iterator[Places]:
-    with closing_clients():
-        yield Places(
-            tmp_path,
-            redis=f"{redis_server.url}/11",
-            memcached=f"127.0.0.1:{memcached.port}",
-            mongodb=f"{mongodb.url}/beaker_rolling_forms",
-        )
 
 
 @pytest.fixture(params=[False, True], ids=["safe form", "old form"])
