@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from compat.beaker_walk import Browser, application
+from compat.cart import Cart
 from holdfast.compat import settings
 from holdfast.compat.beaker.container import MemoryNamespaceManager
 from holdfast.compat.beaker.exceptions import (
@@ -22,18 +23,6 @@ from holdfast.errors import CodecError, StoreUnavailable
 
 _NAME = "beaker.session.id"
 _ran: list[str] = []
-
-
-class Cart:
-    """A class of the application."""
-
-    def __init__(self, *things: str) -> None:
-        self.things = things
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cart) and self.things == other.things
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def run(what: str) -> None:

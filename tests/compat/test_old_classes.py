@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pyramid.request import Request
 
+from compat.cart import Cart
 from compat.fixtures import write
 from compat.old_beaker import Places
 from holdfast.compat import settings
@@ -21,18 +22,6 @@ from servers.redis import RedisServer
 
 pytestmark = pytest.mark.server
 _SETTING = "holdfast.compat.install(..., allow=['{0.__module__}.{0.__name__}'])"
-
-
-class Cart:
-    """A class of the application."""
-
-    def __init__(self, *things: str) -> None:
-        self.things = things
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cart) and self.things == other.things
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @pytest.fixture(params=[False, True], ids=["safe form", "old form"], autouse=True)

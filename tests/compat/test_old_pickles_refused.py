@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from compat.beaker_walk import Browser, application
+from compat.cart import Cart
 from compat.fixtures import write
 from compat.old_beaker import Places
 from holdfast.compat import settings
@@ -248,18 +249,6 @@ def test_records_of_pyramid_kvs(
                 kvs.set("k", "new")
                 assert kvs.get("k") == "new"
     assert not evil.has_run
-
-
-class Cart:
-    """A class of the application."""
-
-    def __init__(self, *things: str) -> None:
-        self.things = things
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cart) and self.things == other.things
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("name", write.PLACES)

@@ -17,6 +17,7 @@ from holdfast.errors import StoreTimeout, StoreUnavailable
 from holdfast.keys import check
 from holdfast.store.abilities import Change, left
 from holdfast.store.address import Address
+from holdfast.store.file.disk import names_in, removed, write_all
 from holdfast.store.file.row import HEAD, Damaged, Row, pack, peek, unpack
 from holdfast.store.file.stripes import STRIPES, Stripes, Waited
 from holdfast.store.protocol import as_bytes
@@ -81,7 +82,7 @@ class FileStore(BlockingStore):
                 there = self._read(key, place) is not None
             except Damaged:
                 there = True
-            _remove(place)
+            removed(place)
             return there
 
     def delete_many(self, keys: Sequence[str]) -> int:
@@ -195,7 +196,7 @@ class FileStore(BlockingStore):
 
     def _replace(self, key: str, place: str, new: bytes | None, ttl: float | None) -> None:
         if new is None or (ttl is not None and ttl <= 0):
-            _remove(place)
+            removed(place)
         else:
             self._write(key, place, as_bytes(new), self._until(ttl))
 
@@ -205,7 +206,7 @@ class FileStore(BlockingStore):
         try:
             file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                _write_all(file, pack(key, value, expires))
+                write_all(file, pack(key, value, expires))
             finally:
                 os.close(file)
             try:
@@ -214,7 +215,7 @@ class FileStore(BlockingStore):
                 os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)  # noqa: PTH103, PTH120
                 os.replace(draft, place)  # noqa: PTH105
         except OSError:
-            _remove(draft)
+            removed(draft)
             raise
 
     def _remove_if_expired(self, place: str) -> bool:
@@ -222,16 +223,16 @@ class FileStore(BlockingStore):
             head = _bytes_of(place, HEAD)  # somebody may have renewed it since it was seen
             if head is None or peek(head)[1] > self._clock():
                 return False
-            _remove(place)
+            removed(place)
             return True
         return False
 
     def _heads(self) -> Iterator[tuple[str, str, float]]:
         """Yield place, key and expiry of every file that has them."""
-        for fan in _names(self.folder):
+        for fan in names_in(self.folder):
             if fan == _LOCKS:
                 continue
-            for name in _names(f"{self.folder}/{fan}"):
+            for name in names_in(f"{self.folder}/{fan}"):
                 place = f"{self.folder}/{fan}/{name}"
                 head = _bytes_of(place, HEAD)
                 with contextlib.suppress(Damaged):
@@ -251,13 +252,6 @@ def _check_all(keys: Iterable[str]) -> None:
         check(key)
 
 
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - paths are text here, for speed
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def _bytes_of(path: str, at_most: int = -1) -> bytes | None:
     """Return what the file holds, or None if there is none."""
     try:
@@ -274,17 +268,6 @@ def _bytes_of(path: str, at_most: int = -1) -> bytes | None:
         return b"".join(parts)
     finally:
         os.close(file)
-
-
-def _write_all(file: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - paths are text here, for speed
 
 
 def open_url(address: Address) -> FileStore:

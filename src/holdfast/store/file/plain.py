@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from holdfast.clock import monotonic
 from holdfast.errors import KeyRejected, StoreTimeout, StoreUnavailable
+from holdfast.store.file.disk import names_in, removed, write_all
 from holdfast.store.file.flock import FlockFile, make_folder
 from holdfast.store.protocol import as_bytes
 
@@ -80,7 +81,7 @@ class PlainFiles:
 
     def delete(self, key: str) -> bool:
         with self._alone_with(key, make=False) as place:
-            return _removed(place)
+            return removed(place)
 
     def swap(
         self,
@@ -95,14 +96,14 @@ class PlainFiles:
             if new is not None:
                 replace_file(place, as_bytes(new))
             elif old is not None:
-                _removed(place)
+                removed(place)
             return True
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         with self._faults:
-            for first in _names(self.folder):
-                for second in _names(f"{self.folder}/{first}"):
-                    for name in _names(f"{self.folder}/{first}/{second}"):
+            for first in names_in(self.folder):
+                for second in names_in(f"{self.folder}/{first}"):
+                    for name in names_in(f"{self.folder}/{first}/{second}"):
                         key = name.removesuffix(self._suffix)
                         ours = key != name and (first, second) == (key[:1], key[:2])
                         if ours and key.startswith(prefix):
@@ -173,12 +174,12 @@ def _put_in_place(draft: str, path: str, data: bytes) -> None:
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
-            _write_all(file, data)
+            write_all(file, data)
         finally:
             os.close(file)
         os.replace(draft, path)  # noqa: PTH105
     except BaseException:
-        _removed(draft)
+        removed(draft)
         raise
 
 
@@ -196,24 +197,3 @@ def _bytes_of(path: str) -> bytes | None:
         return data
     finally:
         os.close(file)
-
-
-def _write_all(file: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
-def _removed(path: str) -> bool:
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - paths are text here
-    except (FileNotFoundError, NotADirectoryError):
-        return []
