@@ -183,12 +183,10 @@ def _kvs(url: str, options: dict[str, str], _target: bool) -> Place:
 
 
 def _tcjson(url: str, options: dict[str, str], _target: bool) -> Place:
-    from holdfast.compat.beaker.ext.tcjson import TokyoCabinetManager  # noqa: PLC0415
-    from holdfast.store.tyrant import TyrantStore  # noqa: PLC0415
+    from holdfast.compat.beaker.ext.tcjson import TokyoCabinetManager, store_of  # noqa: PLC0415
 
     _no_more(options)
-    hosts = parse(url, {}, OLD).hosts(1978)
-    store = TyrantStore(hosts, timeout=5.0, plain=True, any_key=True)
+    store = store_of(parse(url, {}, OLD).hosts(1978))
 
     def dump(piece: Piece) -> bytes:
         value = piece.value

@@ -6,6 +6,7 @@ knows no expiry: what is old is judged by those who read it, and clean-up is the
 JSON is not there.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from holdfast.codec.json import Json
@@ -18,7 +19,7 @@ from holdfast.errors import CodecError, ConfigError
 from holdfast.store.tyrant import TyrantStore
 from holdfast.store.tyrant.client import PORT
 
-__all__ = ["TokyoCabinetContainer", "TokyoCabinetManager"]
+__all__ = ["TokyoCabinetContainer", "TokyoCabinetManager", "store_of"]
 
 _TIMEOUT = 5.0  # seconds an operation may take
 _JSON = Json()
@@ -130,7 +131,11 @@ class TokyoCabinetContainer(Container):
 
 
 def _store_at(url: str) -> TyrantStore:
-    servers = [_server(part.strip()) for part in url.split(";") if part.strip()]
+    return store_of([_server(part.strip()) for part in url.split(";") if part.strip()])
+
+
+def store_of(servers: Sequence[tuple[str, int]]) -> TyrantStore:
+    """Return the store of these servers: records are the JSON alone, under any key."""
     return TyrantStore(servers, timeout=_TIMEOUT, plain=True, any_key=True)
 
 
